@@ -1,0 +1,71 @@
+//! What a device gets to run: steps over numbered slots.
+
+use std::sync::Arc;
+
+use pullback_base::{Aval, Device, Layout, Shape};
+use pullback_kernels::Whole;
+
+use crate::program::Program;
+
+/// The number of a block in a run.
+pub type Slot = u32;
+
+/// A block as one step reads it. For a group, `layout.shape` is the space; strides of repeated axes are 0.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Operand {
+    /// Which block.
+    pub slot: Slot,
+    /// What is read of it.
+    pub layout: Layout,
+    /// What the block holds; its shape is that of the whole block.
+    pub aval: Aval,
+}
+
+/// One run of a group program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupStep {
+    /// What is computed at each point.
+    pub program: Arc<Program>,
+    /// The points. May be of size 0, with or without a reduction.
+    pub space: Shape,
+    /// Per axis of the space, whether the program's reductions run over it. All false without one.
+    pub reduced: Vec<bool>,
+}
+
+/// One run of a kernel over whole arrays; `shapes` are the canonical ones of `Whole`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WholeStep {
+    /// Which kernel.
+    pub whole: Whole,
+    /// Canonical shapes of the operands. Operands are contiguous, with an offset, except for `Matmul`, whose
+    /// operands' layouts have these shapes and any strides.
+    pub shapes: Vec<Shape>,
+    /// Canonical shape of the result.
+    pub shape: Shape,
+}
+
+/// What a step runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Task {
+    /// A group program.
+    Group(GroupStep),
+    /// A kernel over whole arrays.
+    Whole(WholeStep),
+    /// Brings a block from the other device.
+    Transfer,
+}
+
+/// A step of a plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Step {
+    /// Which device runs it.
+    pub device: Device,
+    /// What it runs.
+    pub task: Task,
+    /// What it reads. Several operands may read one slot.
+    pub inputs: Vec<Operand>,
+    /// What it writes: fresh, contiguous blocks.
+    pub outputs: Vec<(Slot, Aval)>,
+    /// Slots that no later step reads. A block that is held by its slot alone may be written over.
+    pub dying: Vec<Slot>,
+}

@@ -1,0 +1,76 @@
+//! Kernels that see whole arrays, by name: what is neither a function of elements nor a reduction.
+//!
+//! All operands are contiguous, in the canonical shapes given with each name (only `Matmul` takes strides);
+//! results are contiguous. `o`, `i` are the sizes before and after the axis that a kernel works along.
+
+use pullback_base::Layout;
+
+/// What a cumulative kernel carries.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Cumulate {
+    Sum,
+    Prod,
+    Max,
+    Min,
+}
+
+/// What a scatter does where it writes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[allow(missing_docs)]
+pub enum Scatter {
+    /// The update with the highest position wins.
+    Set,
+    Add,
+    Prod,
+    Max,
+    Min,
+}
+
+/// A kernel over whole arrays.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Whole {
+    /// `[b, m, k] x [b, k, n] -> [b, m, n]`, operands with any strides. Half floats accumulate in f32; integers
+    /// wrap.
+    Matmul,
+    /// `[o, n, i] -> u32 [o, i]`: position of the first largest (or smallest) along the axis; NaN is both.
+    ArgReduce {
+        /// Largest, else smallest.
+        max: bool,
+    },
+    /// `[o, n, i] -> [o, n, i]`: running result along the axis.
+    Cumulate {
+        /// What is carried.
+        how: Cumulate,
+        /// From the end to the start.
+        reverse: bool,
+        /// Including the element itself.
+        inclusive: bool,
+    },
+    /// `[o, n, i] -> [o, n, i]`: ascending and stable, NaN last.
+    Sort,
+    /// `[o, n, i] -> u32 [o, n, i]`: the positions that would sort.
+    ArgSort,
+    /// `table [n, i], index i32 [k] -> [k, i]`: rows by position. Negative ones count from the end; what is
+    /// still out of range takes the nearest row.
+    Take,
+    /// `x [n, i], index i32 [k], updates [k, i] -> [n, i]`: `x` with rows written. Negative positions count
+    /// from the end; what is still out of range is left out. Equal positions combine in order.
+    Scatter(Scatter),
+    /// `parts [o, n_j, i] -> [o, sum n_j, i]`.
+    Concatenate,
+    /// `x [..], fill [] -> [size]`: every element `fill`, then the elements of `x` at `into`.
+    Place {
+        /// Number of elements of the result.
+        size: usize,
+        /// Where the elements of `x`, in order, go.
+        into: Layout,
+    },
+    /// `keys u32 [b, 2] -> u32 [b, words]`: random words of threefry2x32, laid out as MLX lays them out.
+    RandomBits {
+        /// Words per key.
+        words: usize,
+    },
+    /// `-> [n]`: 0, 1, 2, … in any number type.
+    Iota,
+}
