@@ -47,7 +47,11 @@ impl Layout {
     pub fn broadcast(&self, shape: &Shape) -> Layout {
         let skip = shape.ndim() - self.shape.ndim();
         let stride = |axis: usize| {
-            if axis < skip || (self.shape[axis - skip] == 1 && shape[axis] != 1) { 0 } else { self.strides[axis - skip] }
+            if axis < skip || (self.shape[axis - skip] == 1 && shape[axis] != 1) {
+                0
+            } else {
+                self.strides[axis - skip]
+            }
         };
         Layout { shape: shape.clone(), strides: (0..shape.ndim()).map(stride).collect(), offset: self.offset }
     }

@@ -65,9 +65,10 @@ impl Inst {
         match self {
             Inst::Const { .. } | Inst::Load { .. } => &[],
             Inst::Map { map, args } => &args[..map.arity()],
-            Inst::Cast { arg } | Inst::Bitcast { arg } | Inst::Reduce { arg, .. } | Inst::Store { arg, .. } => {
-                std::slice::from_ref(arg)
-            }
+            Inst::Cast { arg }
+            | Inst::Bitcast { arg }
+            | Inst::Reduce { arg, .. }
+            | Inst::Store { arg, .. } => std::slice::from_ref(arg),
         }
     }
 }

@@ -1,1 +1,22 @@
-//! core
+//! Floor 2: what an array is, and every operation's row.
+//!
+//! `array` and `node` are the graph, `op` is what an operation must say of itself, `ops` the table, `fun` what
+//! can be said by composing rows, `custom` what the graph holds of a function with rules of its own. Nothing
+//! here evaluates, and nothing knows a thread or a device's memory.
+#![forbid(unsafe_code)]
+
+pub mod array;
+pub mod custom;
+pub mod fun;
+pub mod node;
+pub mod op;
+pub mod operators;
+pub mod ops;
+pub mod params;
+pub mod place;
+pub mod trace;
+
+pub use array::{Array, Key};
+pub use node::{Node, NodeKind, live_nodes};
+pub use op::OpDef;
+pub use params::Params;

@@ -1,0 +1,135 @@
+//! What the graph holds of a call.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use pullback_base::Aval;
+use smallvec::SmallVec;
+
+use super::rules::{Call, Function, Rules};
+use crate::array::Array;
+use crate::node::{Inputs, Node};
+
+/// The line that called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Site {
+    pub file: Arc<str>,
+    pub line: u32,
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A call of a function with rules.
+pub struct CustomCall {
+    /// The function and its rules.
+    pub owner: Owner,
+    /// The line that called.
+    pub site: Site,
+    /// The node's first `arity` inputs are the arguments; the rest were captured.
+    pub arity: usize,
+    /// Empty where a vmap rule supplied the value: then it is run only if somebody asks.
+    pub body: OnceLock<Body>,
+    /// What the rule's own forward pass kept; `None` where it has not run (yet).
+    pub residuals: Option<Vec<Residual>>,
+}
+
+/// A function and its rules.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub struct Owner {
+    pub func: Arc<Function>,
+    pub rules: Arc<dyn Rules>,
+}
+
+/// The recorded body. Its leaves alias the arguments, so its outputs are already what one gets by inlining;
+/// captured arrays stand in it as they are.
+#[allow(missing_docs)]
+pub struct Body {
+    pub leaves: Vec<Array>,
+    pub outs: Vec<Array>,
+    /// Nothing between outputs and leaves is numbered below this.
+    pub number: u64,
+}
+
+/// A residual that is an output stands for the output of the *node*, so a second derivative takes it through
+/// the rules; any other is differentiated through the operations that made it. An index and no array, because
+/// the node would own itself.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub enum Residual {
+    Array(Array),
+    Output(usize),
+}
+
+impl CustomCall {
+    /// A call without body and residuals.
+    pub fn new(owner: Owner, site: Site, arity: usize) -> CustomCall {
+        CustomCall { owner, site, arity, body: OnceLock::new(), residuals: None }
+    }
+
+    /// With a body.
+    ///
+    /// # Panics
+    /// If it has one.
+    #[must_use]
+    pub fn with_body(self, body: Body) -> CustomCall {
+        assert!(self.body.set(body).is_ok(), "a new node has no body");
+        self
+    }
+
+    /// The node of this call.
+    pub fn into_node(self, inputs: Vec<Array>, avals: Vec<Aval>) -> Arc<Node> {
+        Node::custom_call(self, Inputs::from_vec(inputs), SmallVec::from_vec(avals))
+    }
+
+    /// What a rule is told of the call.
+    pub fn describe(&self, node: &Arc<Node>, needs: &[bool]) -> Call {
+        let outputs = node.outputs().into_vec();
+        let kept = |r: &Residual| match r {
+            Residual::Array(array) => array.clone(),
+            Residual::Output(i) => outputs[*i].clone(),
+        };
+        Call {
+            func: self.owner.func.clone(),
+            site: self.site.clone(),
+            inputs: node.with_inputs(|inputs| inputs[..self.arity].to_vec()),
+            residuals: self.residuals.as_ref().map(|list| list.iter().map(kept).collect()),
+            needs: needs[..self.arity].to_vec(),
+            node: Some(node.clone()),
+            outputs,
+        }
+    }
+
+    /// The same call over other arrays.
+    pub fn over(&self, node: &Node, inputs: Vec<Array>, get: &dyn Fn(&Array) -> Array) -> Arc<Node> {
+        let all = |arrays: &[Array]| arrays.iter().map(get).collect::<Vec<_>>();
+        let residual = |r: &Residual| match r {
+            Residual::Array(array) => Residual::Array(get(array)),
+            Residual::Output(i) => Residual::Output(*i),
+        };
+        let mut call = CustomCall::new(self.owner.clone(), self.site.clone(), self.arity);
+        call.residuals = self.residuals.as_ref().map(|list| list.iter().map(residual).collect());
+        if let Some(body) = self.body.get() {
+            call = call.with_body(Body {
+                leaves: all(&body.leaves),
+                outs: all(&body.outs),
+                number: body.number,
+            });
+        }
+        call.into_node(inputs, node.avals.to_vec())
+    }
+
+    /// Arrays the call holds besides the node's inputs.
+    pub fn inner(&self) -> impl Iterator<Item = &Array> {
+        let kept = self.residuals.iter().flatten().filter_map(|r| match r {
+            Residual::Array(array) => Some(array),
+            Residual::Output(_) => None,
+        });
+        self.body.get().into_iter().flat_map(|body| body.leaves.iter().chain(&body.outs)).chain(kept)
+    }
+}

@@ -1,0 +1,7 @@
+//! What the graph holds of a function with rules of its own. What happens at such a node, `transform` knows.
+
+pub mod call;
+pub mod rules;
+
+pub use call::{Body, CustomCall, Owner, Residual, Site};
+pub use rules::{BodyFn, Call, Captured, Function, Mapped, Missing, Offers, Rules, Value};

@@ -1,0 +1,169 @@
+//! What a user may say about a function: the trait that every front door implements.
+
+use std::sync::Arc;
+
+use pullback_base::{Result, Scalar};
+
+use super::call::Site;
+use crate::array::Array;
+use crate::node::Node;
+
+/// What happens where a derivative has no rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Missing {
+    /// The recorded body is differentiated; with a warning if the other mode has a rule.
+    Body,
+    /// The rule of the other mode is transposed; without one, the body.
+    Derive,
+    Error,
+}
+
+/// What an array is that depends on an active trace and comes into the body from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Captured {
+    Constant,
+    Error,
+    /// Its gradient comes from the body, whatever the rules.
+    Differentiate,
+    /// One more argument: the rules answer for it. For rules of our own.
+    Argument,
+}
+
+/// The function itself.
+pub type BodyFn = dyn Fn(&[Array]) -> Result<Vec<Array>> + Send + Sync;
+
+/// A function that has rules, of as many arrays as it has argument names.
+pub struct Function {
+    /// Calls of one user's function share it, whatever their static arguments.
+    pub id: usize,
+    /// For messages.
+    pub name: String,
+    /// Paths of the array arguments, for messages: `x`, `params['w']`.
+    pub args: Vec<String>,
+    /// The body.
+    pub fun: Box<BodyFn>,
+    /// See `Missing`.
+    pub missing: Missing,
+    /// See `Captured`.
+    pub captured: Captured,
+}
+
+/// What a rule returned, before it is checked: as free as a scripting language is.
+#[derive(Clone)]
+#[allow(missing_docs)]
+pub enum Value {
+    /// Zero; as the whole result, most likely a forgotten `return`.
+    None,
+    Scalar(Scalar),
+    Array(Array),
+    Tuple(Vec<Value>),
+    /// Something that is none of these: the name of its type.
+    Other(String),
+}
+
+impl From<Array> for Value {
+    fn from(array: Array) -> Value {
+        Value::Array(array)
+    }
+}
+impl From<Vec<Array>> for Value {
+    fn from(arrays: Vec<Array>) -> Value {
+        Value::Tuple(arrays.into_iter().map(Value::Array).collect())
+    }
+}
+impl From<Vec<Option<Array>>> for Value {
+    fn from(arrays: Vec<Option<Array>>) -> Value {
+        Value::Tuple(arrays.into_iter().map(|a| a.map_or(Value::None, Value::Array)).collect())
+    }
+}
+
+/// What a rule is told of the call it stands for.
+#[derive(Clone)]
+pub struct Call {
+    /// The function.
+    pub func: Arc<Function>,
+    /// The line that called.
+    pub site: Site,
+    /// The arguments.
+    pub inputs: Vec<Array>,
+    /// The results.
+    pub outputs: Vec<Array>,
+    /// What the rule's forward pass kept.
+    pub residuals: Option<Vec<Array>>,
+    /// Which arguments need a gradient.
+    pub needs: Vec<bool>,
+    /// For rules of our own, that work on the recorded body.
+    pub node: Option<Arc<Node>>,
+}
+
+impl Call {
+    /// Residual `i`.
+    ///
+    /// # Panics
+    /// If the rule has no forward pass: it asks for what it did not keep.
+    pub fn residual(&self, i: usize) -> &Array {
+        &self.residuals.as_ref().expect("a rule with a forward pass has residuals")[i]
+    }
+}
+
+/// Which rules there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Offers {
+    pub vjp: bool,
+    pub jvp: bool,
+    pub vmap: bool,
+    /// The vjp rule has a forward pass of its own, which keeps residuals.
+    pub forward: bool,
+    /// What the rules return has no derivative, and asking for it is an error.
+    pub once: bool,
+}
+
+/// Outputs, and the batch axis of each; `None` is an output without one.
+pub type Mapped = (Vec<Array>, Vec<Option<usize>>);
+
+/// The rules of a function. A method is called only if `offers` names it. `None` is zero.
+#[allow(unused_variables)]
+pub trait Rules: Send + Sync {
+    /// Which rules there are.
+    fn offers(&self) -> Offers;
+
+    /// Outputs and residuals.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+        unreachable!("not offered")
+    }
+
+    /// Cotangents of the arguments.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
+        unreachable!("not offered")
+    }
+
+    /// Tangents of the outputs.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
+        unreachable!("not offered")
+    }
+
+    /// The function of batched arguments.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
+        unreachable!("not offered")
+    }
+
+    /// The batched form of rules that speak of nothing but the recorded body.
+    fn batched(&self) -> Option<Arc<dyn Rules>> {
+        None
+    }
+}

@@ -1,0 +1,89 @@
+//! Positions: made valid, moved, and used.
+
+use pullback_base::{Aval, Dtype, Result, Scalar, Shape};
+
+use super::{add, broadcast_to, less, reshape, where_};
+use crate::array::Array;
+use crate::op::OpDef;
+use crate::ops::{index as row, make};
+use crate::params::Params;
+
+fn int(value: usize) -> Array {
+    Array::scalar(Scalar::Int(value as i64), Dtype::I32)
+}
+
+/// 0, 1, 2, …
+///
+/// # Errors
+/// None.
+pub fn iota(n: usize, dtype: Dtype) -> Result<Array> {
+    Array::apply(&make::IOTA, Params::Count(n, dtype), &[])
+}
+
+/// Rows of `x` by position.
+///
+/// # Errors
+/// `Value` for a scalar, or positions that are not `int32`.
+pub fn take(x: &Array, index: &Array) -> Result<Array> {
+    Array::apply(&row::TAKE, Params::None, &[x, index])
+}
+
+/// Rows of `x` written by position, the way `op` (a scatter) combines.
+///
+/// # Errors
+/// `Value` where updates do not fit.
+pub fn scatter(op: &'static OpDef, x: &Array, index: &Array, updates: &Array) -> Result<Array> {
+    Array::apply(op, Params::None, &[x, index, updates])
+}
+
+/// Positions as `take` reads them: negative ones count from the end of `n`, then the nearest that exists.
+///
+/// # Errors
+/// None.
+pub fn within(index: &Array, n: usize) -> Result<Array> {
+    let wrapped = wrap(index, n)?;
+    let low = where_(&less(&wrapped, &int(0))?, &int(0), &wrapped)?;
+    let last = int(n.saturating_sub(1));
+    where_(&less(&last, &low)?, &last, &low)
+}
+
+fn wrap(index: &Array, n: usize) -> Result<Array> {
+    where_(&less(index, &int(0))?, &add(index, &int(n))?, index)
+}
+
+/// Valid positions `[size, ..]` in tables of `n` rows, as positions in all tables as one.
+///
+/// # Errors
+/// None.
+pub fn offset(index: &Array, size: usize, n: usize) -> Result<Array> {
+    let shape: Shape = (0..index.ndim()).map(|axis| if axis == 0 { size } else { 1 }).collect();
+    let starts = iota(size, Dtype::I32)? * int(n);
+    add(index, &reshape(&starts, shape)?)
+}
+
+/// As `offset`, for any positions: what is out of range in its own table is out of range in all.
+///
+/// # Errors
+/// None.
+pub fn offset_or_drop(index: &Array, size: usize, n: usize) -> Result<Array> {
+    let wrapped = wrap(index, n)?;
+    let moved = offset(&wrapped, size, n)?;
+    let nowhere = int(size * n);
+    let moved = where_(&less(&wrapped, &int(0))?, &nowhere, &moved)?;
+    where_(&less(&wrapped, &int(n))?, &moved, &nowhere)
+}
+
+/// Rows of `x` by position, and zeros where a scatter would have left the position out.
+///
+/// # Errors
+/// None for `int32` positions.
+pub fn take_valid(x: &Array, index: &Array) -> Result<Array> {
+    let n = x.shape()[0];
+    let wrapped = wrap(index, n)?;
+    let rows = take(x, index)?;
+    let ones: Shape = (0..rows.ndim()).map(|axis| index.shape().get(axis).copied().unwrap_or(1)).collect();
+    let mask = |valid: Array| broadcast_to(&reshape(&valid, ones.clone())?, rows.shape());
+    let zeros = Array::full(Scalar::Float(0.), &Aval::new([], rows.dtype()));
+    let rows = where_(&mask(less(&wrapped, &int(0))?)?, &zeros, &rows)?;
+    where_(&mask(less(&wrapped, &int(n))?)?, &rows, &zeros)
+}

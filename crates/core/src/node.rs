@@ -1,0 +1,180 @@
+//! Nodes: immutable but for two things. They are given their elements once, and may then forget their history.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use pullback_base::{Aval, Device, Storage};
+use smallvec::SmallVec;
+
+use crate::array::Array;
+use crate::custom::CustomCall;
+use crate::op::OpDef;
+use crate::params::Params;
+use crate::{place, trace};
+
+/// What a node is.
+#[derive(Debug)]
+pub enum NodeKind {
+    /// One element, by its bits.
+    Const(u64),
+    /// Elements that were there before the graph.
+    Data,
+    /// A leaf without elements, of the kind of trace named.
+    Tracer(&'static str),
+    /// A leaf equal to its input. It has elements, and keeps an inner trace connected to the outer ones.
+    Alias,
+    /// An operation.
+    Op(&'static OpDef, Params),
+    /// A call of a function with rules.
+    Custom,
+}
+
+/// Operands, in place for up to two.
+pub type Inputs = SmallVec<[Array; 2]>;
+
+#[derive(Default)]
+struct History {
+    inputs: Inputs,
+    custom: Option<Arc<CustomCall>>,
+}
+
+/// A node of the graph.
+pub struct Node {
+    /// What it is.
+    pub kind: NodeKind,
+    /// Types of its outputs.
+    pub avals: SmallVec<[Aval; 1]>,
+    /// The largest of the inputs' numbers, or of the trace that made this leaf; see `trace`.
+    pub trace: u64,
+    /// Longest way to a node with elements, when this one was made.
+    pub depth: u32,
+    /// Where it is to be computed.
+    pub device: Device,
+    history: RwLock<History>,
+    data: OnceLock<SmallVec<[Storage; 1]>>,
+}
+
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Nodes that exist.
+pub fn live_nodes() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+impl Node {
+    /// A node on the current device. Its number is the largest of `number` and those of its inputs.
+    pub fn new(kind: NodeKind, inputs: Inputs, avals: SmallVec<[Aval; 1]>, number: u64) -> Arc<Node> {
+        Node::with_custom(kind, inputs, avals, number, None)
+    }
+
+    /// The node of a call of a function with rules.
+    pub fn custom_call(call: CustomCall, inputs: Inputs, avals: SmallVec<[Aval; 1]>) -> Arc<Node> {
+        Node::with_custom(NodeKind::Custom, inputs, avals, 0, Some(Arc::new(call)))
+    }
+
+    fn with_custom(
+        kind: NodeKind,
+        inputs: Inputs,
+        avals: SmallVec<[Aval; 1]>,
+        number: u64,
+        custom: Option<Arc<CustomCall>>,
+    ) -> Arc<Node> {
+        LIVE.fetch_add(1, Ordering::Relaxed);
+        let (mut trace, mut depth) = (number, 0);
+        for input in &inputs {
+            trace = trace.max(input.node().trace);
+            if input.node().data.get().is_none() {
+                depth = depth.max(input.node().depth + 1);
+            }
+        }
+        let history = RwLock::new(History { inputs, custom });
+        Arc::new(Node { kind, avals, trace, depth, device: place::current(), history, data: OnceLock::new() })
+    }
+
+    /// Its operands; none once it has forgotten them.
+    pub fn inputs(&self) -> Inputs {
+        self.with_inputs(|inputs| inputs.iter().cloned().collect())
+    }
+
+    /// Looks at its operands without counting references. `f` must not touch this node's history.
+    pub fn with_inputs<R>(&self, f: impl FnOnce(&[Array]) -> R) -> R {
+        f(&self.history.read().unwrap_or_else(PoisonError::into_inner).inputs)
+    }
+
+    /// The call, for a custom node that has not forgotten it.
+    pub fn custom(&self) -> Option<Arc<CustomCall>> {
+        match self.kind {
+            NodeKind::Custom => self.history.read().unwrap_or_else(PoisonError::into_inner).custom.clone(),
+            _ => None,
+        }
+    }
+
+    /// Its outputs.
+    pub fn outputs(self: &Arc<Node>) -> SmallVec<[Array; 1]> {
+        (0..self.avals.len()).map(|out| Array::output(self, out)).collect()
+    }
+
+    /// Elements of its outputs, once computed.
+    pub fn data(&self) -> Option<&[Storage]> {
+        self.data.get().map(|data| &data[..])
+    }
+
+    /// Gives it its elements; another thread may have been first, with the same ones.
+    pub fn set_data(&self, data: SmallVec<[Storage; 1]>) {
+        let _ = self.data.set(data);
+        self.forget();
+    }
+
+    /// Drops its history if no walk can need it any more.
+    pub fn forget(&self) {
+        if self.trace < trace::floor() {
+            let history = std::mem::take(&mut *self.history.write().unwrap_or_else(PoisonError::into_inner));
+            release(history);
+        }
+    }
+}
+
+thread_local! {
+    /// What is to be dropped, while something is being dropped.
+    static DROPS: RefCell<Option<Vec<History>>> = const { RefCell::new(None) };
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        LIVE.fetch_sub(1, Ordering::Relaxed);
+        release(std::mem::take(self.history.get_mut().unwrap_or_else(PoisonError::into_inner)));
+    }
+}
+
+/// Drops a history without recursion. Whatever a node owns goes to a queue, so a chain of any length is dropped
+/// in a loop. The queue is the thread's and not this call's, because a chain may lead through closures: rules
+/// capture arrays, whose nodes hold rules.
+fn release(history: History) {
+    if history.inputs.is_empty() && history.custom.is_none() {
+        return;
+    }
+    let mut history = Some(history);
+    let queued = DROPS.try_with(|drops| {
+        let mut drops = drops.borrow_mut();
+        match drops.as_mut() {
+            Some(queue) => {
+                queue.extend(history.take());
+                true
+            }
+            None => {
+                *drops = Some(Vec::new());
+                false
+            }
+        }
+    });
+    // An error means that the thread is ending, and its queue is gone: drop in place.
+    if !matches!(queued, Ok(false)) {
+        return;
+    }
+    drop(history);
+    while let Some(next) = DROPS.with(|drops| drops.borrow_mut().as_mut().and_then(Vec::pop)) {
+        drop(next);
+    }
+    DROPS.with(|drops| *drops.borrow_mut() = None);
+}

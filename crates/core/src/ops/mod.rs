@@ -1,0 +1,72 @@
+//! The rows. A file holds one family; the reading order is the order of the list.
+
+pub mod arith;
+pub mod contract;
+pub mod convert;
+pub mod exponential;
+pub mod index;
+pub mod logic;
+pub mod make;
+pub mod reduce;
+pub mod shape;
+
+use pullback_base::{Aval, Dtype};
+
+use crate::op::{Batch, OpDef, Sample};
+use crate::params::Params;
+
+/// Every operation there is.
+pub fn all() -> impl Iterator<Item = &'static OpDef> {
+    [
+        arith::ROWS,
+        exponential::ROWS,
+        logic::ROWS,
+        convert::ROWS,
+        reduce::ROWS,
+        shape::ROWS,
+        index::ROWS,
+        contract::ROWS,
+        make::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+/// The operation of this name.
+pub fn named(name: &str) -> Option<&'static OpDef> {
+    all().find(|op| op.name == name)
+}
+
+/// Batching that leaves the params alone.
+pub(crate) const SAME: Batch = Batch::Lead(|params, _, _| params.clone());
+/// Batching that moves every axis param over by one.
+pub(crate) const SHIFT: Batch = Batch::Lead(|params, _, _| match params {
+    Params::Axis(axis) => Params::Axis(axis + 1),
+    Params::Axes(axes) => Params::Axes(axes.iter().map(|axis| axis + 1).collect()),
+    Params::Scan { axis, reverse, inclusive } => {
+        Params::Scan { axis: axis + 1, reverse: *reverse, inclusive: *inclusive }
+    }
+    other => other.clone(),
+});
+
+const F32: &[Dtype] = &[Dtype::F32];
+const F32_2: &[Dtype] = &[Dtype::F32, Dtype::F32];
+
+/// One operand, drawn from an interval.
+const fn unary(lo: f64, hi: f64) -> Sample {
+    Sample { shapes: &[&[2, 3]], dtypes: F32, params: || Params::None, domain: (lo, hi) }
+}
+/// Two operands, drawn from an interval.
+const fn binary(lo: f64, hi: f64) -> Sample {
+    Sample { shapes: &[&[2, 3], &[2, 3]], dtypes: F32_2, params: || Params::None, domain: (lo, hi) }
+}
+/// Two operands of a type of their own.
+const fn binary_of(dtypes: &'static [Dtype], lo: f64, hi: f64) -> Sample {
+    Sample { shapes: &[&[2, 3], &[2, 3]], dtypes, params: || Params::None, domain: (lo, hi) }
+}
+
+/// The axes of `aval` but those in `axes`.
+pub(crate) fn kept(aval: &Aval, axes: &[usize]) -> Vec<usize> {
+    (0..aval.shape.ndim()).filter(|axis| !axes.contains(axis)).collect()
+}

@@ -1,0 +1,281 @@
+//! Operations that move elements and compute nothing.
+
+use pullback_base::{Aval, Error, Layout, Result, Shape};
+use pullback_kernels::Whole;
+
+use super::{SAME, SHIFT};
+use crate::array::{Array, mismatch};
+use crate::fun;
+use crate::op::{Api, Batch, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test, WholeCall};
+use crate::ops;
+use crate::params::Params;
+
+const F32: &[pullback_base::Dtype] = super::F32;
+
+ops! {
+    /// The same elements, in row-major order, in another shape.
+    RESHAPE = "reshape" ("a") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            let out = x[0].reshaped(params.shape().clone());
+            if out.size() == x[0].size() {
+                return Ok(out);
+            }
+            let (n, want) = (x[0].size(), params.shape());
+            Err(Error::value(format!("[reshape] expected a shape of {n} elements, got {want} for {}", x[0])))
+        }),
+        diff: Diff::Linear(&[Some(|_, x, g| fun::reshape(g, x[0].shape().clone()))]),
+        batch: GROW,
+        kernel: Kernel::View(|_, x, shape| x.reshape(shape)),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|_, x, _| x[0].1.to_vec()),
+            samples: &[Sample {
+                shapes: &[&[2, 3]],
+                dtypes: F32,
+                params: || Params::Shape(Shape::from([3, 2])),
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+    /// Axes in another order: axis `i` of the result is axis `axes[i]` of the operand.
+    TRANSPOSE = "transpose" ("a") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            Ok(x[0].reshaped(params.axes().iter().map(|&axis| x[0].shape[axis]).collect::<Vec<_>>()))
+        }),
+        diff: Diff::Linear(&[Some(|params, _, g| fun::transpose(g, &inverse(params.axes())))]),
+        batch: Batch::Lead(|params, _, _| {
+            Params::Axes(std::iter::once(0).chain(params.axes().iter().map(|axis| axis + 1)).collect())
+        }),
+        kernel: Kernel::View(|params, x, _| Some(x.transpose(params.axes()))),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|params, x, out| {
+                by_layout(x[0].1, &Layout::contiguous(&x[0].0.shape).transpose(params.axes()), out)
+            }),
+            samples: &[Sample {
+                shapes: &[&[2, 3, 4]],
+                dtypes: F32,
+                params: || Params::Axes(vec![2, 0, 1]),
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+    /// Axes of size 1 repeated, and new axes put in front, to make a shape.
+    BROADCAST = "broadcast_to" ("a") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            let (from, to) = (&x[0].shape, params.shape());
+            let fits = from.ndim() <= to.ndim()
+                && from.iter().zip(&to[to.ndim() - from.ndim()..]).all(|(&a, &b)| a == b || a == 1);
+            if fits { Ok(x[0].reshaped(to.clone())) } else {
+                Err(mismatch("broadcast_to", &format!("a shape that broadcasts to {to}"), x))
+            }
+        }),
+        diff: Diff::Linear(&[Some(|_, x, g| fun::sum_to(g, x[0].shape()))]),
+        batch: Batch::Custom(|params, x, _, size| {
+            // The batch axis stays in front; axes that are new go between.
+            let shape = params.shape().with(0, size);
+            let (have, want) = (x[0].shape(), shape.ndim());
+            let ones = std::iter::repeat_n(1, want - have.ndim());
+            let lined: Shape = have[..1].iter().copied().chain(ones).chain(have[1..].iter().copied()).collect();
+            Ok(vec![(fun::broadcast_to(&fun::reshape(&x[0], lined)?, &shape)?, Some(0))])
+        }),
+        kernel: Kernel::View(|_, x, shape| Some(x.broadcast(shape))),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|_, x, out| {
+                by_layout(x[0].1, &Layout::contiguous(&x[0].0.shape).broadcast(&out.shape), out)
+            }),
+            samples: &[Sample {
+                shapes: &[&[2, 1]],
+                dtypes: F32,
+                params: || Params::Shape(Shape::from([4, 2, 3])),
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+    /// Elements at regular distances along each axis; steps may be negative.
+    SLICE = "slice" ("a") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| Ok(x[0].reshaped(params.shape().clone()))),
+        diff: Diff::Linear(&[Some(|params, x, g| match params {
+            Params::Slice { start, step, .. } => fun::place(g, &g.weak(0.), start, step, x[0].shape()),
+            other => unreachable!("a slice has slice params, found {other:?}"),
+        })]),
+        batch: Batch::Lead(|params, size, _| match params {
+            Params::Slice { start, step, shape } => Params::Slice {
+                start: [&[0], &start[..]].concat(),
+                step: [&[1], &step[..]].concat(),
+                shape: shape.with(0, size),
+            },
+            other => unreachable!("a slice has slice params, found {other:?}"),
+        }),
+        kernel: Kernel::View(|params, x, shape| match params {
+            Params::Slice { start, step, .. } => Some(x.slice(start, step, shape)),
+            other => unreachable!("a slice has slice params, found {other:?}"),
+        }),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|params, x, out| match params {
+                Params::Slice { start, step, .. } => {
+                    by_layout(x[0].1, &Layout::contiguous(&x[0].0.shape).slice(start, step, &out.shape), out)
+                }
+                other => unreachable!("a slice has slice params, found {other:?}"),
+            }),
+            samples: &[Sample {
+                shapes: &[&[5, 4]],
+                dtypes: F32,
+                params: || Params::Slice { start: vec![4, 1], step: vec![-2, 1], shape: Shape::from([2, 3]) },
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+    /// An array of one element repeated, with the elements of another at regular distances along each axis.
+    PLACE = "place" ("a", "fill") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            let fits = x[1].shape.is_empty() && x[0].dtype == x[1].dtype && x[0].shape.ndim() == params.shape().ndim();
+            if fits { Ok(x[0].reshaped(params.shape().clone())) } else {
+                Err(mismatch("pad", "an array and a scalar of one type", x))
+            }
+        }),
+        diff: Diff::Linear(&[
+            Some(|params, x, g| cut(params, g, x[0].shape())),
+            Some(|params, x, g| Ok(fun::sum_all(g)? - fun::sum_all(&cut(params, g, x[0].shape())?)?)),
+        ]),
+        batch: Batch::Custom(|params, x, axes, size| {
+            let Params::Place { start, step, shape } = params else {
+                unreachable!("a place has place params, found {params:?}")
+            };
+            let (start, step) = ([&[0], &start[..]].concat(), [&[1], &step[..]].concat());
+            let shape = shape.with(0, size);
+            if axes[1].is_none() {
+                return Ok(vec![(fun::place(&x[0], &x[1], &start, &step, &shape)?, Some(0))]);
+            }
+            // A fill of its own for each example: placed in two halves that do not touch.
+            let here = fun::full_like_bool(&x[0], true);
+            let hit = fun::place(&here, &fun::bool_scalar(false), &start, &step, &shape)?;
+            let placed = fun::place(&x[0], &x[0].weak(0.), &start, &step, &shape)?;
+            let ones: Shape = shape.iter().enumerate().map(|(axis, &n)| if axis == 0 { n } else { 1 }).collect();
+            let fill = fun::broadcast_to(&fun::reshape(&x[1], ones)?, &shape)?;
+            Ok(vec![(fun::where_(&hit, &placed, &fill)?, Some(0))])
+        }),
+        kernel: Kernel::Whole(|params, x, out| {
+            let Params::Place { start, step, .. } = params else {
+                unreachable!("a place has place params, found {params:?}")
+            };
+            let into = Layout::contiguous(&out.shape).slice(start, step, &x[0].shape);
+            WholeCall {
+                whole: Whole::Place { size: out.size(), into },
+                shapes: x.iter().map(|aval| aval.shape.clone()).collect(),
+                shape: Shape::from([out.size()]),
+            }
+        }),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|params, x, out| {
+                let Params::Place { start, step, .. } = params else {
+                    unreachable!("a place has place params, found {params:?}")
+                };
+                let into = Layout::contiguous(&out.shape).slice(start, step, &x[0].0.shape);
+                let count: Vec<f64> = (0..out.size()).map(|i| i as f64).collect();
+                let to = by_layout(&count, &into, x[0].0);
+                let mut result = vec![x[1].1[0]; out.size()];
+                to.iter().zip(x[0].1).for_each(|(&at, &value)| result[at as usize] = value);
+                result
+            }),
+            samples: &[Sample {
+                shapes: &[&[2, 3], &[]],
+                dtypes: super::F32_2,
+                params: || Params::Place { start: vec![3, 0], step: vec![-2, 1], shape: Shape::from([4, 5]) },
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+    /// Arrays one after the other along an axis.
+    CONCATENATE = "concatenate" ("arrays") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            let axis = params.axis();
+            let fits = |y: &&&Aval| y.dtype == x[0].dtype
+                && y.shape.ndim() == x[0].shape.ndim()
+                && y.shape.iter().zip(&x[0].shape[..]).enumerate().all(|(at, (a, b))| at == axis || a == b);
+            if x.iter().filter(|y| fits(y)).count() < x.len() {
+                return Err(mismatch("concatenate", &format!("arrays that differ on axis {axis} alone"), x));
+            }
+            let sum = x.iter().map(|y| y.shape[axis]).sum();
+            Ok(x[0].reshaped(x[0].shape.without(axis).with(axis, sum)))
+        }),
+        diff: Diff::LinearAll(|params, x, at, g| {
+            let axis = params.axis();
+            let from = x[..at].iter().map(|y| y.shape()[axis]).sum();
+            fun::narrow(g, axis, from, x[at].shape()[axis])
+        }),
+        batch: SHIFT,
+        kernel: Kernel::Whole(|params, x, out| {
+            let around = |aval: &Aval| fun::around(&aval.shape, params.axis());
+            WholeCall {
+                whole: Whole::Concatenate,
+                shapes: x.iter().map(|aval| around(aval)).collect(),
+                shape: around(out),
+            }
+        }),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|params, x, out| {
+                let axis = params.axis();
+                let inner: usize = out.shape[axis + 1..].iter().product();
+                let outer: usize = out.shape[..axis].iter().product();
+                let part = |o: usize| x.iter().flat_map(move |(aval, values)| {
+                    let run = aval.shape[axis] * inner;
+                    values[o * run..(o + 1) * run].to_vec()
+                });
+                (0..outer).flat_map(part).collect()
+            }),
+            samples: &[Sample {
+                shapes: &[&[2, 1, 3], &[2, 4, 3]],
+                dtypes: super::F32_2,
+                params: || Params::Axis(1),
+                domain: (-2., 2.),
+            }],
+            ulps: 0.,
+        },
+    }
+}
+
+const GROW: Batch = Batch::Lead(|params, size, _| Params::Shape(params.shape().with(0, size)));
+
+/// The slice that `place` filled.
+fn cut(params: &Params, g: &Array, shape: &Shape) -> Result<Array> {
+    match params {
+        Params::Place { start, step, .. } => fun::slice(g, start, step, shape),
+        other => unreachable!("a place has place params, found {other:?}"),
+    }
+}
+
+/// The permutation that undoes `axes`.
+pub(crate) fn inverse(axes: &[usize]) -> Vec<usize> {
+    let mut back = vec![0; axes.len()];
+    for (to, &axis) in axes.iter().enumerate() {
+        back[axis] = to;
+    }
+    back
+}
+
+/// Elements at a layout, in order: the reference of every view.
+fn by_layout(values: &[f64], layout: &Layout, out: &Aval) -> Vec<f64> {
+    let strides = out.shape.strides();
+    let at = |i: usize| -> usize {
+        let along =
+            |axis: usize| (i as isize / strides[axis]) % out.shape[axis] as isize * layout.strides[axis];
+        (layout.offset as isize + (0..out.shape.ndim()).map(along).sum::<isize>()) as usize
+    };
+    (0..out.size()).map(|i| values[at(i)]).collect()
+}

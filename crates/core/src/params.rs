@@ -1,0 +1,82 @@
+//! Arguments of operations that are not arrays.
+
+use pullback_base::{Dtype, Shape};
+
+/// Plain data: comparable, hashable, printable.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Params {
+    None,
+    /// One axis.
+    Axis(usize),
+    /// Axes, sorted for a reduction, a permutation for a transposition.
+    Axes(Vec<usize>),
+    Shape(Shape),
+    Dtype(Dtype),
+    /// `shape[axis]` elements of each axis from `start[axis]`, `step[axis]` apart.
+    Slice {
+        start: Vec<usize>,
+        step: Vec<isize>,
+        shape: Shape,
+    },
+    /// Elements put into a larger array of shape `shape`: from `start[axis]`, `step[axis]` apart.
+    Place {
+        start: Vec<usize>,
+        step: Vec<isize>,
+        shape: Shape,
+    },
+    /// A running result along an axis.
+    Scan {
+        axis: usize,
+        reverse: bool,
+        inclusive: bool,
+    },
+    /// A count and a type: of an arange, of random words.
+    Count(usize, Dtype),
+}
+
+impl Params {
+    /// The axis of an operation along one.
+    ///
+    /// # Panics
+    /// On params of another kind: a row that misreads its own params.
+    pub fn axis(&self) -> usize {
+        match self {
+            Params::Axis(axis) | Params::Scan { axis, .. } => *axis,
+            other => unreachable!("expected an axis, found {other:?}"),
+        }
+    }
+
+    /// The axes of an axis-wise operation.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn axes(&self) -> &[usize] {
+        match self {
+            Params::Axes(axes) => axes,
+            other => unreachable!("expected axes, found {other:?}"),
+        }
+    }
+
+    /// The target shape.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn shape(&self) -> &Shape {
+        match self {
+            Params::Shape(shape) | Params::Slice { shape, .. } | Params::Place { shape, .. } => shape,
+            other => unreachable!("expected a shape, found {other:?}"),
+        }
+    }
+
+    /// The target type.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Params::Dtype(dtype) | Params::Count(_, dtype) => *dtype,
+            other => unreachable!("expected a dtype, found {other:?}"),
+        }
+    }
+}
