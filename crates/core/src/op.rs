@@ -49,6 +49,8 @@ pub enum Dtypes {
     Number,
     /// Integers and booleans.
     Integral,
+    /// Integers; booleans are lifted to `uint8`.
+    Integer,
     /// Booleans; everything else is compared with zero.
     Bool,
     /// Everything.
@@ -72,6 +74,8 @@ impl Dtypes {
                 _ => Some(dtype),
             },
             Dtypes::Integral => (kind < Kind::Float).then_some(dtype),
+            Dtypes::Integer if kind == Kind::Bool => Some(Dtype::U8),
+            Dtypes::Integer => (kind < Kind::Float).then_some(dtype),
             Dtypes::Bool => Some(Dtype::Bool),
             Dtypes::Any => Some(dtype),
         }
@@ -91,6 +95,7 @@ impl Dtypes {
             Dtypes::RealNumber => "an integer or float type",
             Dtypes::Number => "a number type",
             Dtypes::Integral => "an integer or boolean type",
+            Dtypes::Integer => "an integer type",
             Dtypes::Bool => "booleans",
             Dtypes::Any => "any type",
         }

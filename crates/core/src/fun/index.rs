@@ -1,14 +1,15 @@
 //! Positions: made valid, moved, and used.
 
-use pullback_base::{Aval, Dtype, Result, Scalar, Shape};
+use pullback_base::{Aval, Dtype, Error, Result, Scalar, Shape};
 
-use super::{add, broadcast_to, less, reshape, where_};
+use super::{add, broadcast_to, less, multiply, reshape, where_};
 use crate::array::Array;
 use crate::op::OpDef;
-use crate::ops::{index as row, make};
+use crate::ops::{index as row, make, scatter as rows};
 use crate::params::Params;
 
-fn int(value: usize) -> Array {
+/// A position.
+pub fn int(value: usize) -> Array {
     Array::scalar(Scalar::Int(value as i64), Dtype::I32)
 }
 
@@ -18,6 +19,54 @@ fn int(value: usize) -> Array {
 /// None.
 pub fn iota(n: usize, dtype: Dtype) -> Result<Array> {
     Array::apply(&make::IOTA, Params::Count(n, dtype), &[])
+}
+
+/// The position of every element of `shape` along `axis`, in a shape that broadcasts to it.
+///
+/// # Errors
+/// None for an axis that exists.
+pub fn iota_along(shape: &Shape, axis: usize) -> Result<Array> {
+    let ones: Shape = (0..shape.ndim()).map(|at| if at == axis { shape[axis] } else { 1 }).collect();
+    reshape(&iota(shape[axis], Dtype::I32)?, ones)
+}
+
+/// Valid positions along `axis`, as positions in all elements of `shape` in order. Where `shape` has 1 the positions
+/// may have more.
+///
+/// # Errors
+/// `Memory` if there are more elements than `int32` can count.
+pub fn linear(shape: &Shape, index: &Array, axis: usize) -> Result<Array> {
+    if shape.size() > i32::MAX as usize {
+        return Err(Error::memory(format!("[take] expected fewer than 2 ** 31 elements, got shape {shape}")));
+    }
+    let mut strides: Vec<usize> = shape.strides().iter().map(|&stride| stride as usize).collect();
+    let mut at = multiply(index, &int(strides[axis]))?;
+    strides[axis] = 0;
+    for (other, stride) in strides.into_iter().enumerate() {
+        if stride > 0 && shape[other] > 1 {
+            at = add(&at, &multiply(&iota_along(shape, other)?, &int(stride))?)?;
+        }
+    }
+    Ok(at)
+}
+
+/// Elements of `x` at valid positions along an axis: `index` has as many axes as `x`, equal but for `axis`.
+///
+/// # Errors
+/// As `linear`.
+pub fn gather_along(x: &Array, index: &Array, axis: usize) -> Result<Array> {
+    let at = linear(x.shape(), index, axis)?;
+    take(&reshape(x, Shape::from([x.size()]))?, &at)
+}
+
+/// Zeros of `shape` with elements added at valid positions along an axis: what transposes `gather_along`.
+///
+/// # Errors
+/// As `linear`.
+pub fn collect_along(shape: &Shape, index: &Array, updates: &Array, axis: usize) -> Result<Array> {
+    let zeros = Array::full(Scalar::Float(0.), &Aval::new([shape.size()], updates.dtype()));
+    let at = linear(shape, index, axis)?;
+    reshape(&scatter(&rows::SCATTER_ADD, &zeros, &at, updates)?, shape.clone())
 }
 
 /// Rows of `x` by position.

@@ -5,6 +5,7 @@
 pub mod arith;
 pub mod index;
 pub mod reduce;
+pub mod scan;
 pub mod shape;
 
 pub use arith::*;

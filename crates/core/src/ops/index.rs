@@ -1,7 +1,7 @@
-//! Rows picked and rows written, by position.
+//! Rows picked by position.
 
-use pullback_base::{Aval, Dtype, Result, Shape};
-use pullback_kernels::{Scatter, Whole};
+use pullback_base::{Dtype, Result, Shape};
+use pullback_kernels::Whole;
 
 use crate::array::{Array, mismatch};
 use crate::fun;
@@ -23,7 +23,7 @@ ops! {
         diff: Diff::Linear(&[
             Some(|_, x, g| {
                 let index = fun::index::within(&x[1], x[0].shape()[0])?;
-                fun::index::scatter(&SCATTER_ADD, &x[0].zeros_like(), &index, g)
+                fun::index::scatter(&super::scatter::SCATTER_ADD, &x[0].zeros_like(), &index, g)
             }),
             None,
         ]),
@@ -58,66 +58,6 @@ ops! {
             ulps: 0.,
         },
     }
-    /// `a` with rows added to it along its first axis, by position. Positions out of range are left out.
-    SCATTER_ADD = "scatter_add" ("a", "indices", "updates") {
-        dtypes: Dtypes::Any,
-        infer: Infer::One(scatter_infer),
-        diff: Diff::Linear(&[Some(|_, _, g| Ok(g.clone())), None, Some(|_, x, g| fun::index::take_valid(g, &x[1]))]),
-        batch: Batch::Custom(|_, x, axes, size| scatter_batch(&SCATTER_ADD, x, axes, size)),
-        kernel: Kernel::Whole(|_, x, _| scatter_kernel(Scatter::Add, x)),
-        api: Api::Composed,
-        test: Test {
-            reference: Reference::Whole(|_, x, _| scatter_reference(x, |old, new| old + new)),
-            samples: SCATTER_SAMPLES,
-            ulps: 2.,
-        },
-    }
-}
-
-const SCATTER_SAMPLES: &[Sample] = &[Sample {
-    shapes: &[&[4, 3], &[5], &[5, 3]],
-    dtypes: &[Dtype::F32, Dtype::I32, Dtype::F32],
-    params: || Params::None,
-    domain: (-4., 3.),
-}];
-
-fn scatter_infer(_: &Params, x: &[&Aval]) -> Result<Aval> {
-    let fits = !x[0].shape.is_empty()
-        && x[1].dtype == Dtype::I32
-        && x[0].dtype == x[2].dtype
-        && x[2].shape[..] == [&x[1].shape[..], &x[0].shape[1..]].concat()[..];
-    if fits {
-        Ok(x[0].clone())
-    } else {
-        Err(mismatch("scatter", "an array, int32 indices and a row for each", x))
-    }
-}
-
-fn scatter_kernel(how: Scatter, x: &[&Aval]) -> WholeCall {
-    let (n, k) = (x[0].shape[0], x[1].size());
-    let inner: usize = x[0].shape[1..].iter().product();
-    WholeCall {
-        whole: Whole::Scatter(how),
-        shapes: vec![Shape::from([n, inner]), Shape::from([k]), Shape::from([k, inner])],
-        shape: Shape::from([n, inner]),
-    }
-}
-
-/// The scatter by its definition, in f64.
-fn scatter_reference(x: &[(&Aval, &[f64])], combine: fn(f64, f64) -> f64) -> Vec<f64> {
-    let inner: usize = x[0].0.shape[1..].iter().product();
-    let n = x[0].0.shape[0] as f64;
-    let mut result = x[0].1.to_vec();
-    for (k, &at) in x[1].1.iter().enumerate() {
-        let at = if at < 0. { at + n } else { at };
-        if at >= 0. && at < n {
-            for i in 0..inner {
-                let cell = &mut result[at as usize * inner + i];
-                *cell = combine(*cell, x[2].1[k * inner + i]);
-            }
-        }
-    }
-    result
 }
 
 /// A batch of tables is one long table: positions move by the rows before theirs.
@@ -140,26 +80,12 @@ fn take_batch(
     Ok(vec![(y, Some(0))])
 }
 
-fn scatter_batch(
-    op: &'static crate::op::OpDef,
-    x: &[Array],
-    axes: &[Option<usize>],
-    size: usize,
-) -> Result<Vec<(Array, Option<usize>)>> {
-    let lead = |i: usize| if axes[i].is_some() { Ok(x[i].clone()) } else { repeat(&x[i], size) };
-    let (table, index, updates) = (lead(0)?, lead(1)?, lead(2)?);
-    let n = table.shape()[1];
-    let index = fun::index::offset_or_drop(&index, size, n)?;
-    let y = fun::index::scatter(op, &merge(&table)?, &index, &updates)?;
-    Ok(vec![(fun::reshape(&y, table.shape().clone())?, Some(0))])
-}
-
-fn repeat(x: &Array, size: usize) -> Result<Array> {
+pub(super) fn repeat(x: &Array, size: usize) -> Result<Array> {
     fun::broadcast_to(x, &x.shape().with(0, size))
 }
 
 /// The first two axes as one.
-fn merge(x: &Array) -> Result<Array> {
+pub(super) fn merge(x: &Array) -> Result<Array> {
     let shape = x.shape();
     fun::reshape(x, Shape::from([&[shape[0] * shape[1]], &shape[2..]].concat()))
 }

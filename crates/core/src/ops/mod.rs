@@ -1,17 +1,24 @@
 //! The rows. A file holds one family; the reading order is the order of the list.
 
+pub mod angle;
 pub mod arith;
+pub mod bits;
 pub mod contract;
 pub mod convert;
 pub mod exponential;
 pub mod index;
 pub mod logic;
 pub mod make;
+pub mod order;
 pub mod reduce;
+pub mod scan;
+pub mod scatter;
 pub mod shape;
+pub mod special;
 
-use pullback_base::{Aval, Dtype};
+use pullback_base::{Aval, Dtype, Result};
 
+use crate::array::Array;
 use crate::op::{Batch, OpDef, Sample};
 use crate::params::Params;
 
@@ -20,11 +27,17 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
     [
         arith::ROWS,
         exponential::ROWS,
+        angle::ROWS,
+        special::ROWS,
         logic::ROWS,
+        bits::ROWS,
         convert::ROWS,
         reduce::ROWS,
+        scan::ROWS,
         shape::ROWS,
         index::ROWS,
+        scatter::ROWS,
+        order::ROWS,
         contract::ROWS,
         make::ROWS,
     ]
@@ -51,11 +64,16 @@ pub(crate) const SHIFT: Batch = Batch::Lead(|params, _, _| match params {
 });
 
 const F32: &[Dtype] = &[Dtype::F32];
+const I32: &[Dtype] = &[Dtype::I32];
 const F32_2: &[Dtype] = &[Dtype::F32, Dtype::F32];
 
 /// One operand, drawn from an interval.
 const fn unary(lo: f64, hi: f64) -> Sample {
     Sample { shapes: &[&[2, 3]], dtypes: F32, params: || Params::None, domain: (lo, hi) }
+}
+/// One operand of a type of its own.
+const fn unary_of(dtypes: &'static [Dtype], lo: f64, hi: f64) -> Sample {
+    Sample { shapes: &[&[2, 3]], dtypes, params: || Params::None, domain: (lo, hi) }
 }
 /// Two operands, drawn from an interval.
 const fn binary(lo: f64, hi: f64) -> Sample {
@@ -69,4 +87,12 @@ const fn binary_of(dtypes: &'static [Dtype], lo: f64, hi: f64) -> Sample {
 /// The axes of `aval` but those in `axes`.
 pub(crate) fn kept(aval: &Aval, axes: &[usize]) -> Vec<usize> {
     (0..aval.shape.ndim()).filter(|axis| !axes.contains(axis)).collect()
+}
+
+/// What a derivative is made of: functions of operands that have met before, so that they fit.
+///
+/// # Panics
+/// If they do not: the row is wrong.
+pub(crate) fn sure(array: Result<Array>) -> Array {
+    array.unwrap_or_else(|error| panic!("{error}"))
 }

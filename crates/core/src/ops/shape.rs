@@ -3,7 +3,7 @@
 use pullback_base::{Aval, Error, Layout, Result, Shape};
 use pullback_kernels::Whole;
 
-use super::{SAME, SHIFT};
+use super::SHIFT;
 use crate::array::{Array, mismatch};
 use crate::fun;
 use crate::op::{Api, Batch, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test, WholeCall};
