@@ -1,0 +1,116 @@
+//! Kernels that move elements or make them of nothing.
+
+use pullback_base::{Dtype, Layout, Result};
+use pullback_compile::WholeStep;
+
+use super::{done, held, key, moved, threads, whole_text, words};
+use crate::gpu::{Arg, Session};
+use crate::memory::Piece;
+use crate::point::unravel;
+use crate::space::{collapsed, count, index};
+
+/// Rows of `len` elements, from one array into a wider one.
+const ROWS: &str = "MAIN
+    let i = group * 256u + l;
+    if (i >= n) { return; }
+    out[to + (i / len) * pitch + i % len] = x[from + i];
+}
+";
+const FILL: &str = "MAIN
+    let i = group * 256u + l;
+    if (i >= n) { return; }
+    out[i] = x[from];
+}
+";
+const RANDOM: &str = include_str!("../../../kernels/wgsl/random.wgsl");
+
+/// `parts [o, n_j, i] -> [o, sum n_j, i]`: part by part.
+pub(super) fn concatenate(session: &mut Session, step: &WholeStep, args: &[Arg], out: &Piece) -> Result<()> {
+    let (whole, inner) = (step.shape[1], step.shape[2]);
+    let mut at = 0;
+    for (arg, shape) in args.iter().zip(&step.shapes) {
+        let n = count(shape)?;
+        let named = [n, index(shape[1] * inner)?, index(whole * inner)?, index(at * inner)?, index(arg.layout.offset)?];
+        if n > 0 {
+            let dtype = moved(arg.dtype);
+            let arrays = [arg.piece.clone(), out.clone()];
+            session.launch(key("rows", dtype, 0), &arrays, &words(&named), threads(n.into()), || Ok(rows_text(dtype)))?;
+        }
+        at += shape[1];
+    }
+    Ok(())
+}
+
+pub(crate) fn rows_text(dtype: Dtype) -> String {
+    let ty = held(dtype).name();
+    whole_text(&[("x", ty), ("out", ty)], &["n", "len", "pitch", "to", "from"], "", ROWS)
+}
+
+/// `x [..], fill [] -> [size]`: the fill everywhere, then the elements.
+pub(super) fn place(session: &mut Session, args: &[Arg], out: &Piece, size: usize, into: &Layout) -> Result<()> {
+    let (x, fill) = (&args[0], &args[1]);
+    let dtype = moved(x.dtype);
+    let n = count(&into.shape)?;
+    if n as usize != size {
+        let named = [index(size)?, index(fill.layout.offset)?];
+        let arrays = [fill.piece.clone(), out.clone()];
+        session.launch(key("fill", dtype, 0), &arrays, &words(&named), threads(size as u64), || Ok(fill_text(dtype)))?;
+    }
+    let (sizes, strides) = collapsed(into)?;
+    let rank = sizes.len();
+    let mut named = vec![n, index(x.layout.offset)?, index(into.offset)?];
+    named.extend(sizes);
+    named.extend(strides);
+    let arrays = [x.piece.clone(), out.clone()];
+    let key = key("place", dtype, rank as u32);
+    session.launch(key, &arrays, &words(&named), threads(n.into()), || Ok(place_text(dtype, rank)))
+}
+
+pub(crate) fn fill_text(dtype: Dtype) -> String {
+    let ty = held(dtype).name();
+    whole_text(&[("x", ty), ("out", ty)], &["n", "from"], "", FILL)
+}
+
+pub(crate) fn place_text(dtype: Dtype, rank: usize) -> String {
+    let ty = held(dtype).name();
+    let first = super::FIRST + 3;
+    let mut body = "MAIN\n    let i = group * 256u + l;\n    if (i >= n) { return; }\n".to_string();
+    body += &unravel("i", "c", rank, first);
+    let mut at = "to".to_string();
+    (0..rank).for_each(|axis| at += &format!(" + c{axis} * {}", crate::kernel::param(first + rank + axis)));
+    body += &format!("    out[{at}] = x[from + i];\n}}\n");
+    whole_text(&[("x", ty), ("out", ty)], &["n", "from", "to"], "", &body)
+}
+
+/// `-> [n]`.
+pub(super) fn iota(session: &mut Session, step: &WholeStep, out: &Piece, dtype: Dtype) -> Result<()> {
+    let n = count(&step.shape)?;
+    session.launch(key("iota", dtype, 0), &[out.clone()], &words(&[n]), threads(n.into()), || Ok(iota_text(dtype)))
+}
+
+pub(crate) fn iota_text(dtype: Dtype) -> String {
+    let ty = held(dtype).name();
+    let value = done(dtype, &format!("{ty}(i)"));
+    let body = format!("MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n");
+    whole_text(&[("out", ty)], &["n"], "", &body)
+}
+
+/// `keys u32 [b, 2] -> u32 [b, words]`: a thread per pair of words.
+pub(super) fn random_bits(
+    session: &mut Session,
+    step: &WholeStep,
+    keys: &Arg,
+    out: &Piece,
+    per_key: usize,
+) -> Result<()> {
+    let batch = step.shape[0];
+    let pairs = per_key.div_ceil(2);
+    let n = index(batch * pairs)?;
+    let named = [n, index(pairs)?, index(per_key)?, index(keys.layout.offset)?];
+    let arrays = [keys.piece.clone(), out.clone()];
+    session.launch(key("random", Dtype::U32, 0), &arrays, &words(&named), threads(n.into()), || Ok(random_text()))
+}
+
+pub(crate) fn random_text() -> String {
+    whole_text(&[("keys", "u32"), ("out", "u32")], &["n", "pairs", "size", "from"], "", RANDOM)
+}

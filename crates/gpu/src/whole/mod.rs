@@ -1,0 +1,132 @@
+//! Kernels over whole arrays. Their texts are in the kernels room; here is what they are run on.
+
+mod along;
+mod copy;
+mod matmul;
+mod rows;
+mod sort;
+
+use pullback_base::{Dtype, Result};
+use pullback_compile::WholeStep;
+use pullback_kernels::{Cumulate, Fold, Scatter, Whole};
+
+use crate::gpu::{Arg, Session};
+use crate::inst::{round, wrap};
+use crate::kernel::{Key, THREADS, header, param};
+use crate::memory::Piece;
+use crate::text::{Ty, prelude};
+
+/// Runs a kernel. `out` has room for the result, of type `dtype`.
+pub(crate) fn run(
+    session: &mut Session,
+    step: &WholeStep,
+    args: &[Arg],
+    out: &Piece,
+    dtype: Dtype,
+) -> Result<()> {
+    if step.shape.size() == 0 {
+        return Ok(());
+    }
+    match &step.whole {
+        Whole::Matmul => matmul::run(session, step, args, out, dtype),
+        Whole::ArgReduce { max } => along::arg_reduce(session, step, &args[0], out, *max),
+        Whole::Cumulate { how, reverse, inclusive } => {
+            along::cumulate(session, step, &args[0], out, along::Running { how: *how, reverse: *reverse, inclusive: *inclusive })
+        }
+        Whole::Sort => sort::run(session, step, &args[0], out, false),
+        Whole::ArgSort => sort::run(session, step, &args[0], out, true),
+        Whole::Take => rows::take(session, step, args, out),
+        Whole::Scatter(how) => rows::scatter(session, step, args, out, *how),
+        Whole::Concatenate => copy::concatenate(session, step, args, out),
+        Whole::Place { size, into } => copy::place(session, args, out, *size, into),
+        Whole::RandomBits { words } => copy::random_bits(session, step, &args[0], out, *words),
+        Whole::Iota => copy::iota(session, step, out, dtype),
+    }
+}
+
+/// Why a kernel cannot run on operands of these types, which the device has.
+pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
+    let sums = matches!(whole, Whole::Matmul);
+    let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;
+    Some(format!("a matrix product of {bad} has no GPU kernel"))
+}
+
+/// The type in which a kernel holds elements: truth values are words of 0 and 1.
+fn held(dtype: Dtype) -> Ty {
+    match Ty::of(dtype) {
+        None | Some(Ty::Bool) => Ty::U32,
+        Some(ty) => ty,
+    }
+}
+
+/// The type of kernels that only move elements.
+fn moved(dtype: Dtype) -> Dtype {
+    if held(dtype).is_wide() { Dtype::U64 } else { Dtype::U32 }
+}
+
+/// A result as memory of type `dtype` holds it.
+fn done(dtype: Dtype, x: &str) -> String {
+    match dtype {
+        Dtype::Bool => format!("min({x}, 1u)"),
+        _ => round(dtype, &wrap(dtype, x)),
+    }
+}
+
+fn fold_of(how: Cumulate) -> Fold {
+    match how {
+        Cumulate::Sum => Fold::Sum,
+        Cumulate::Prod => Fold::Prod,
+        Cumulate::Max => Fold::Max,
+        Cumulate::Min => Fold::Min,
+    }
+}
+
+/// What joins an update to what is there; nothing for `Set`.
+fn scatter_fold(how: Scatter) -> Option<Fold> {
+    match how {
+        Scatter::Set => None,
+        Scatter::Add => Some(Fold::Sum),
+        Scatter::Prod => Some(Fold::Prod),
+        Scatter::Max => Some(Fold::Max),
+        Scatter::Min => Some(Fold::Min),
+    }
+}
+
+/// First parameter word that a kernel names.
+const FIRST: usize = 4;
+
+/// A kernel file made whole. `arrays` are names and types; `words` are names of parameters, which the kernel's `main`
+/// has as constants; `functions` goes before the file's text. In the file a line `MAIN` opens the entry point of
+/// `THREADS` threads a workgroup, with `group` the number of the workgroup and `l` that of the thread; `T` in
+/// `<T>` and so on is replaced by the caller.
+fn whole_text(arrays: &[(&str, &str)], words: &[&str], functions: &str, file: &str) -> String {
+    let mut opening = format!(
+        "@compute @workgroup_size({THREADS})
+fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>,
+        @builtin(local_invocation_index) l: u32) {{
+    let group = w.y * g.x + w.x;
+"
+    );
+    for (i, word) in words.iter().enumerate() {
+        opening += &format!("    let {word} = {};\n", param(FIRST + i));
+    }
+    let body = file.replace("MAIN", &opening);
+    let arrays: Vec<(String, &str)> = arrays.iter().map(|(name, ty)| (name.to_string(), *ty)).collect();
+    let code = format!("{functions}{body}");
+    header(&arrays) + &prelude(&code) + &code
+}
+
+/// Parameter words with the fixed ones in front.
+fn words(named: &[u32]) -> Vec<u32> {
+    [&[0; FIRST], named].concat()
+}
+
+/// Workgroups for a thread per element.
+fn threads(n: u64) -> u64 {
+    n.div_ceil(THREADS as u64)
+}
+
+/// A key.
+fn key(name: &'static str, dtype: Dtype, variant: u32) -> Key {
+    Key::Whole(name, dtype, variant)
+}

@@ -1,0 +1,43 @@
+// c = a b from registers alone: 64 x 64 results per workgroup, 4 x 4 per thread. Rows and columns beyond the edge are
+// read as the last one and not written.
+MAIN
+    if (group >= tiles) { return; }
+    let batch = group / (across * down);
+    let tile = group % (across * down);
+    let row = (tile / across) * 64u + (l / 16u) * 4u;
+    let col = (tile % across) * 64u + (l % 16u) * 4u;
+    if (row >= rows || col >= cols) { return; }
+    let at = a0 + batch * ab;
+    let bt = b0 + batch * bb;
+    let last_row = rows - 1u;
+    let last_col = cols - 1u;
+    let ar = at + vec4<u32>(row, min(row + 1u, last_row), min(row + 2u, last_row), min(row + 3u, last_row)) * am;
+    let bc = bt + vec4<u32>(col, min(col + 1u, last_col), min(col + 2u, last_col), min(col + 3u, last_col)) * bn;
+    var c0 = vec4<T>();
+    var c1 = vec4<T>();
+    var c2 = vec4<T>();
+    var c3 = vec4<T>();
+    for (var k = 0u; k < depth; k++) {
+        let bi = bc + k * bk;
+        let ai = ar + k * ak;
+        let y = vec4<T>(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
+        c0 += a[ai.x] * y;
+        c1 += a[ai.y] * y;
+        c2 += a[ai.z] * y;
+        c3 += a[ai.w] * y;
+    }
+    let to = batch * rows * cols;
+    store(to, rows, cols, row, col, c0);
+    store(to, rows, cols, row + 1u, col, c1);
+    store(to, rows, cols, row + 2u, col, c2);
+    store(to, rows, cols, row + 3u, col, c3);
+}
+
+fn store(to: u32, rows: u32, cols: u32, row: u32, col: u32, v: vec4<T>) {
+    if (row >= rows) { return; }
+    let at = to + row * cols + col;
+    c[at] = done(v.x);
+    if (col + 1u < cols) { c[at + 1u] = done(v.y); }
+    if (col + 2u < cols) { c[at + 2u] = done(v.z); }
+    if (col + 3u < cols) { c[at + 3u] = done(v.w); }
+}
