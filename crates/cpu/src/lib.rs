@@ -1,1 +1,28 @@
-//! cpu
+//! Floor 4: runs programs on the host's processors.
+//!
+//! `backend` is the door; `group` runs a group program: `space` fits its N-dimensional space to the rows × columns of
+//! the tile machine, `programs` finds or makes its tile code (`translate`, `fuse`, `classes`, `plan`, `steps`, `regs`,
+//! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices. `memory`
+//! and `threads` are what the device has.
+
+mod backend;
+mod classes;
+mod code;
+mod fuse;
+mod group;
+mod ir;
+mod matmul;
+mod memory;
+mod plan;
+mod programs;
+mod regs;
+mod run;
+mod space;
+mod steps;
+pub mod threads;
+mod translate;
+mod walk;
+mod whole;
+
+pub use backend::Cpu;
+pub use memory::{CpuBuffer, Memory, clear_cache, memory};

@@ -74,3 +74,17 @@ pub enum Whole {
     /// `-> [n]`: 0, 1, 2, … in any number type.
     Iota,
 }
+
+impl Whole {
+    /// How many operands it takes; `None` for any number.
+    pub const fn operands(&self) -> Option<usize> {
+        Some(match self {
+            Whole::Iota => 0,
+            Whole::ArgReduce { .. } | Whole::Cumulate { .. } | Whole::Sort | Whole::ArgSort => 1,
+            Whole::RandomBits { .. } => 1,
+            Whole::Matmul | Whole::Take | Whole::Place { .. } => 2,
+            Whole::Scatter(_) => 3,
+            Whole::Concatenate => return None,
+        })
+    }
+}

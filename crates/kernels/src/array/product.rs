@@ -1,0 +1,79 @@
+//! Products of matrices for types that no library has: whole numbers, which wrap, and truth values.
+
+use crate::element::{Element, Truth};
+
+/// Numbers with a sum and a product.
+pub trait Ring: Element {
+    /// Nothing.
+    const ZERO: Self;
+    /// sum + a · b.
+    fn add_product(sum: Self, a: Self, b: Self) -> Self;
+}
+
+macro_rules! rings {
+    ($($t:ty)*) => {$(
+        impl Ring for $t {
+            const ZERO: $t = 0;
+            #[inline(always)]
+            fn add_product(sum: $t, a: $t, b: $t) -> $t { sum.wrapping_add(a.wrapping_mul(b)) }
+        }
+    )*};
+}
+rings! { u8 u16 u32 u64 i8 i16 i32 i64 }
+
+impl Ring for Truth {
+    const ZERO: Truth = Truth(0);
+    #[inline(always)]
+    fn add_product(sum: Truth, a: Truth, b: Truth) -> Truth {
+        Truth(sum.0 | (a.0 & b.0))
+    }
+}
+
+/// A matrix somewhere in memory, with strides in elements.
+#[derive(Clone, Copy)]
+pub struct Matrix<T> {
+    /// Its first element.
+    pub ptr: *const T,
+    /// From row to row.
+    pub row: isize,
+    /// From column to column.
+    pub col: isize,
+}
+
+/// `out [rows, n] = a [rows, k] · b [k, n]`, row after row; `line` is scratch.
+///
+/// # Safety
+/// The matrices are valid at every element reached.
+pub unsafe fn product<T: Ring>(
+    out: &mut [T],
+    a: Matrix<T>,
+    b: Matrix<T>,
+    k: usize,
+    n: usize,
+    line: &mut Vec<T>,
+) {
+    if n == 0 {
+        return;
+    }
+    for (r, out) in out.chunks_exact_mut(n).enumerate() {
+        out.fill(T::ZERO);
+        for j in 0..k {
+            // SAFETY: the caller's promise.
+            let (x, row) = unsafe {
+                (*a.ptr.offset(r as isize * a.row + j as isize * a.col), b.ptr.offset(j as isize * b.row))
+            };
+            let row = if b.col == 1 {
+                // SAFETY: the caller's promise.
+                unsafe { std::slice::from_raw_parts(row, n) }
+            } else {
+                line.clear();
+                // SAFETY: the caller's promise.
+                line.extend((0..n as isize).map(|c| unsafe { *row.offset(c * b.col) }));
+                &line[..]
+            };
+            for (out, &y) in out.iter_mut().zip(row) {
+                *out = T::add_product(*out, x, y);
+            }
+        }
+    }
+}
