@@ -128,7 +128,7 @@ impl Node {
 
     /// Drops its history if no walk can need it any more.
     pub fn forget(&self) {
-        if self.trace < trace::floor() {
+        if !trace::is_live(self.trace) {
             let history = std::mem::take(&mut *self.history.write().unwrap_or_else(PoisonError::into_inner));
             release(history);
         }

@@ -4,14 +4,19 @@
 //! number of its inputs. So a node numbered below a trace cannot depend on it. A trace stays live while it is
 //! open and while a pullback over it exists: until then no node that may depend on it forgets its inputs.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
-static LIVE: Mutex<BTreeMap<u64, usize>> = Mutex::new(BTreeMap::new());
+static LIVE: Mutex<Vec<Span>> = Mutex::new(Vec::new());
 /// The smallest live number: what is asked on every evaluated node, without the lock.
 static FLOOR: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Numbers that somebody may still walk to, from `low` up to below `high`.
+struct Span {
+    low: u64,
+    high: u64,
+}
 
 /// The next trace number.
 pub fn next() -> u64 {
@@ -23,37 +28,61 @@ pub fn floor() -> u64 {
     FLOOR.load(Ordering::Acquire)
 }
 
+/// Whether a walk to come may reach nodes of this number.
+pub fn is_live(number: u64) -> bool {
+    number >= floor() && locked(|live| live.iter().any(|span| span.low <= number && number < span.high))
+}
+
 /// Keeps a trace live.
 #[derive(Debug)]
-pub struct Live(u64);
+pub struct Live {
+    low: u64,
+    high: u64,
+}
 
 impl Live {
-    /// Keeps trace `number` live until dropped.
+    /// Keeps trace `number` live until dropped, and whatever is numbered above it.
     pub fn new(number: u64) -> Live {
-        change(|live| *live.entry(number).or_default() += 1);
-        Live(number)
+        change(|live| live.push(Span { low: number, high: u64::MAX }));
+        Live { low: number, high: u64::MAX }
     }
-}
-impl Clone for Live {
-    fn clone(&self) -> Live {
-        Live::new(self.0)
+
+    /// The trace has ended, and walks to come start from what has been built: later numbers are none of theirs.
+    /// So a pullback that is kept for long does not keep what is computed meanwhile.
+    #[must_use]
+    pub fn ended(mut self) -> Live {
+        let high = NEXT.load(Ordering::Relaxed);
+        change(|live| {
+            if let Some(at) = self.position(live) {
+                live[at].high = high;
+            }
+        });
+        self.high = high;
+        self
+    }
+
+    /// Equal spans are interchangeable.
+    fn position(&self, live: &[Span]) -> Option<usize> {
+        live.iter().rposition(|span| span.low == self.low && span.high == self.high)
     }
 }
 impl Drop for Live {
     fn drop(&mut self) {
         change(|live| {
-            if let Some(count) = live.get_mut(&self.0) {
-                *count -= 1;
-                if *count == 0 {
-                    live.remove(&self.0);
-                }
+            if let Some(at) = self.position(live) {
+                live.swap_remove(at);
             }
         });
     }
 }
 
-fn change(f: impl FnOnce(&mut BTreeMap<u64, usize>)) {
-    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
-    f(&mut live);
-    FLOOR.store(live.keys().next().copied().unwrap_or(u64::MAX), Ordering::Release);
+fn locked<R>(f: impl FnOnce(&mut Vec<Span>) -> R) -> R {
+    f(&mut LIVE.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn change(f: impl FnOnce(&mut Vec<Span>)) {
+    locked(|live| {
+        f(live);
+        FLOOR.store(live.iter().map(|span| span.low).min().unwrap_or(u64::MAX), Ordering::Release);
+    });
 }

@@ -105,14 +105,20 @@ impl CustomCall {
         }
     }
 
-    /// The same call over other arrays.
-    pub fn over(&self, node: &Node, inputs: Vec<Array>, get: &dyn Fn(&Array) -> Array) -> Arc<Node> {
+    /// The same call over other arrays, by the same function and rules in whatever wrapping.
+    pub fn over(
+        &self,
+        owner: Owner,
+        node: &Node,
+        inputs: Vec<Array>,
+        get: &dyn Fn(&Array) -> Array,
+    ) -> Arc<Node> {
         let all = |arrays: &[Array]| arrays.iter().map(get).collect::<Vec<_>>();
         let residual = |r: &Residual| match r {
             Residual::Array(array) => Residual::Array(get(array)),
             Residual::Output(i) => Residual::Output(*i),
         };
-        let mut call = CustomCall::new(self.owner.clone(), self.site.clone(), self.arity);
+        let mut call = CustomCall::new(owner, self.site.clone(), self.arity);
         call.residuals = self.residuals.as_ref().map(|list| list.iter().map(residual).collect());
         if let Some(body) = self.body.get() {
             call = call.with_body(Body {

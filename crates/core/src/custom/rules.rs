@@ -1,6 +1,7 @@
 //! What a user may say about a function: the trait that every front door implements.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pullback_base::{Result, Scalar};
 
@@ -34,9 +35,15 @@ pub enum Captured {
 /// The function itself.
 pub type BodyFn = dyn Fn(&[Array]) -> Result<Vec<Array>> + Send + Sync;
 
+/// A number for `Function::id` that no other function has.
+pub fn fresh_id() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// A function that has rules, of as many arrays as it has argument names.
 pub struct Function {
-    /// Calls of one user's function share it, whatever their static arguments.
+    /// Calls of one user's function share it, whatever their static arguments. See `fresh_id`.
     pub id: usize,
     /// For messages.
     pub name: String,

@@ -246,6 +246,14 @@ pub fn where_(condition: &Array, x: &Array, y: &Array) -> Result<Array> {
     Array::apply(&logic::WHERE, Params::None, &inputs)
 }
 
+/// The same elements, of which no derivative is taken.
+///
+/// # Errors
+/// None.
+pub fn stop_gradient(x: &Array) -> Result<Array> {
+    if x.is_inexact() { Array::apply(&convert::STOP_GRADIENT, Params::None, &[x]) } else { Ok(x.clone()) }
+}
+
 /// A truth value.
 pub fn bool_scalar(value: bool) -> Array {
     Array::scalar(Scalar::Bool(value), Dtype::Bool)

@@ -2,7 +2,7 @@
 
 use pullback_base::{Aval, Dtype, Error, Result, Scalar, Shape};
 
-use super::{add, broadcast_to, less, multiply, reshape, where_};
+use super::{add, broadcast_to, less, less_equal, logical_and, multiply, negative, reshape, where_};
 use crate::array::Array;
 use crate::op::OpDef;
 use crate::ops::{index as row, make, scatter as rows};
@@ -98,6 +98,15 @@ pub fn within(index: &Array, n: usize) -> Result<Array> {
 
 fn wrap(index: &Array, n: usize) -> Result<Array> {
     where_(&less(index, &int(0))?, &add(index, &int(n))?, index)
+}
+
+/// Whether there are such positions in `n`, negative ones counted from the end.
+///
+/// # Errors
+/// None.
+pub fn exists(index: &Array, n: usize) -> Result<Array> {
+    let low = less_equal(&negative(&int(n))?, index)?;
+    logical_and(&low, &less(index, &int(n))?)
 }
 
 /// Valid positions `[size, ..]` in tables of `n` rows, as positions in all tables as one.

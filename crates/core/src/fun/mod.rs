@@ -2,12 +2,28 @@
 //!
 //! A composition has no derivative of its own unless its numerics demand one: transforms see the rows.
 
+pub mod activation;
 pub mod arith;
+pub mod contract;
 pub mod index;
+pub mod join;
+pub mod make;
+pub mod order;
+pub mod random;
 pub mod reduce;
 pub mod scan;
 pub mod shape;
+pub mod subscript;
+pub mod take;
+pub mod view;
 
+pub use activation::*;
 pub use arith::*;
+pub use contract::*;
+pub use join::*;
+pub use make::*;
+pub use order::*;
 pub use reduce::*;
 pub use shape::*;
+pub use take::*;
+pub use view::*;

@@ -1,0 +1,254 @@
+//! Random numbers from keys: the algorithms of MLX, so that a key gives the numbers that it gives there.
+//!
+//! Everything starts from words of threefry2x32; the same key always gives the same words.
+
+use std::f64::consts::SQRT_2;
+
+use pullback_base::{Dtype, Error, Kind, Result, Scalar, Shape, shape};
+
+use super::{add, argmax, argsort, broadcast_to, cast, less, maximum, minimum, multiply, reshape, subtract};
+use crate::array::Array;
+use crate::ops::make;
+use crate::params::Params;
+
+/// The key of a seed.
+///
+/// # Errors
+/// None.
+pub fn key(seed: u64) -> Result<Array> {
+    let word = |bits: u64| reshape(&Array::scalar(Scalar::Int(bits as i64), Dtype::U32), Shape::from([1]));
+    super::concatenate(&[&word(seed >> 32)?, &word(seed & u64::from(u32::MAX))?], 0)
+}
+
+fn checked(op: &str, key: &Array) -> Result<()> {
+    if key.dtype() == Dtype::U32 && key.shape()[..] == [2] {
+        return Ok(());
+    }
+    let text = format!("[random.{op}] expected a key of two uint32, got {}; use random.key", key.aval());
+    Err(Error::value(text))
+}
+
+/// `count` keys from one.
+///
+/// # Errors
+/// `Value` for what is no key.
+pub fn split(key: &Array, count: usize) -> Result<Array> {
+    checked("split", key)?;
+    bits(&Shape::from([count, 2]), key)
+}
+
+/// Random words.
+///
+/// # Errors
+/// `Value` for what is no key, `Memory` for a shape that cannot be counted.
+pub fn bits(shape: &Shape, key: &Array) -> Result<Array> {
+    checked("bits", key)?;
+    let words = shape.clone().checked("random.bits")?.size();
+    reshape(&Array::apply(&make::RANDOM_BITS, Params::Count(words, Dtype::U32), &[key])?, shape.clone())
+}
+
+fn float(op: &str, dtype: Dtype) -> Result<()> {
+    match dtype.kind() {
+        Kind::Float => Ok(()),
+        _ => Err(Error::type_(format!("[random.{op}] expected a float type, got {dtype}"))),
+    }
+}
+
+/// Numbers from 0 to the last one before 1, as `float32` but of the values of `dtype`.
+fn unit(shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
+    // The largest number below 1 of the type: a word may round up to 1.
+    let below = match dtype {
+        Dtype::F16 => 1. - 2f64.powi(-11),
+        Dtype::Bf16 => 1. - 2f64.powi(-8),
+        _ => 1. - 2f64.powi(-24),
+    };
+    let words = cast(&bits(shape, key)?, Dtype::F32)?;
+    minimum(&multiply(&words, &words.weak(2f64.powi(-32)))?, &words.weak(below))
+}
+
+/// Numbers between `low` and `high`, which broadcast to `shape`.
+///
+/// # Errors
+/// `Type` for a type that is not float, `Value` for bounds that do not broadcast or what is no key.
+pub fn uniform(low: &Array, high: &Array, shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
+    float("uniform", dtype)?;
+    let wide = shape::broadcast("random.uniform", &[shape, low.shape(), high.shape()])?;
+    if wide != *shape {
+        let text =
+            format!("[random.uniform] expected bounds that broadcast to {shape}, got a result of {wide}");
+        return Err(Error::value(text));
+    }
+    let (low, high) = (cast(low, dtype)?, cast(high, dtype)?);
+    let part = cast(&unit(shape, dtype, key)?, dtype)?;
+    let range = subtract(&high, &low)?;
+    // Product and sum are rounded one by one: a fused multiply-add would give other numbers than MLX. A half float
+    // is rounded by its casts; for the rest a maximum that changes nothing stands between the two.
+    let scaled = multiply(&part, &range)?;
+    let scaled = match dtype.size() {
+        2 => cast(&cast(&scaled, Dtype::F32)?, dtype)?,
+        _ => maximum(&scaled, &scaled.weak(f64::NEG_INFINITY))?,
+    };
+    broadcast_to(&add(&scaled, &low)?, shape)
+}
+
+/// Numbers of the open interval from -1 to 1.
+fn symmetric(shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
+    let above = match dtype {
+        Dtype::F16 => 2f64.powi(-11) - 1.,
+        Dtype::Bf16 => 2f64.powi(-8) - 1.,
+        _ => 2f64.powi(-24) - 1.,
+    };
+    let scalar = |value: f64| Array::scalar(Scalar::Float(value), dtype);
+    uniform(&scalar(above), &scalar(1.), shape, dtype, key)
+}
+
+/// `loc + scale x`
+fn placed(x: Array, loc: Option<&Array>, scale: Option<&Array>) -> Result<Array> {
+    let x = match scale {
+        Some(scale) => multiply(&x, &cast(scale, x.dtype())?)?,
+        None => x,
+    };
+    match loc {
+        Some(loc) => add(&x, &cast(loc, x.dtype())?),
+        None => Ok(x),
+    }
+}
+
+/// Normally distributed numbers.
+///
+/// # Errors
+/// As `uniform`.
+pub fn normal(
+    shape: &Shape,
+    dtype: Dtype,
+    loc: Option<&Array>,
+    scale: Option<&Array>,
+    key: &Array,
+) -> Result<Array> {
+    float("normal", dtype)?;
+    let x = super::erfinv(&symmetric(shape, dtype, key)?)?;
+    placed(multiply(&x, &x.weak(SQRT_2))?, loc, scale)
+}
+
+/// Numbers of the Laplace distribution.
+///
+/// # Errors
+/// As `uniform`.
+pub fn laplace(
+    shape: &Shape,
+    dtype: Dtype,
+    loc: Option<&Array>,
+    scale: Option<&Array>,
+    key: &Array,
+) -> Result<Array> {
+    float("laplace", dtype)?;
+    let x = symmetric(shape, dtype, key)?;
+    let x = multiply(&super::sign(&x)?, &super::log1p(&super::negative(&super::abs(&x)?)?)?)?;
+    placed(x, loc, scale)
+}
+
+/// Normally distributed numbers between `low` and `high`.
+///
+/// # Errors
+/// As `uniform`.
+pub fn truncated_normal(
+    low: &Array,
+    high: &Array,
+    shape: &Shape,
+    dtype: Dtype,
+    key: &Array,
+) -> Result<Array> {
+    float("truncated_normal", dtype)?;
+    let (low, high) = (cast(low, dtype)?, cast(high, dtype)?);
+    let share = |x: &Array| super::erf(&super::divide(x, &x.weak(SQRT_2))?);
+    let x = super::erfinv(&uniform(&share(&low)?, &share(&high)?, shape, dtype, key)?)?;
+    maximum(&minimum(&high, &multiply(&x, &x.weak(SQRT_2))?)?, &low)
+}
+
+/// Truths that come with probability `p`, which broadcasts to `shape`.
+///
+/// # Errors
+/// `Value` for a `p` that does not broadcast or what is no key.
+pub fn bernoulli(p: &Array, shape: &Shape, key: &Array) -> Result<Array> {
+    if shape::broadcast("random.bernoulli", &[shape, p.shape()])? != *shape {
+        let text = format!("[random.bernoulli] expected p that broadcasts to {shape}, got {}", p.aval());
+        return Err(Error::value(text));
+    }
+    less(&unit(shape, Dtype::F32, key)?, &cast(p, Dtype::F32)?)
+}
+
+/// Integers from `low` up to and without `high`.
+///
+/// # Errors
+/// As `uniform`; `Type` for a type that is not an integer's.
+pub fn randint(low: &Array, high: &Array, shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
+    if !dtype.is_integer() {
+        return Err(Error::type_(format!("[random.randint] expected an integer type, got {dtype}")));
+    }
+    let (low, high) = (cast(low, Dtype::F32)?, cast(high, Dtype::F32)?);
+    let x = super::floor(&uniform(&low, &high, shape, Dtype::F32, key)?)?;
+    cast(&maximum(&minimum(&x, &subtract(&high, &high.weak(1.))?)?, &low)?, dtype)
+}
+
+/// Numbers of the standard Gumbel distribution.
+///
+/// # Errors
+/// As `uniform`.
+pub fn gumbel(shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
+    float("gumbel", dtype)?;
+    let x = cast(&unit(shape, dtype, key)?, dtype)?;
+    super::negative(&super::log(&super::negative(&super::log(&x)?)?)?)
+}
+
+/// How many numbers `categorical` draws.
+#[derive(Clone, Debug)]
+pub enum Draws {
+    /// One of each distribution.
+    One,
+    /// So many of each, along a new last axis.
+    Count(usize),
+    /// An array of this shape, to which the distributions broadcast.
+    Shape(Shape),
+}
+
+/// Positions along an axis, drawn with probabilities that are proportional to `exp(logits)`.
+///
+/// # Errors
+/// `Value` for an axis that does not exist, a shape that does not fit, or what is no key.
+pub fn categorical(logits: &Array, axis: isize, draws: &Draws, key: &Array) -> Result<Array> {
+    let axis = shape::axis("random.categorical", axis, logits.ndim())?;
+    let (logits, to) = match draws {
+        Draws::One => (logits.clone(), logits.shape().without(axis)),
+        Draws::Count(count) => {
+            let apart = reshape(logits, logits.shape().with(logits.ndim(), 1))?;
+            let to = logits.shape().without(axis);
+            (apart, to.with(to.ndim(), *count))
+        }
+        Draws::Shape(to) => (logits.clone(), to.clone()),
+    };
+    let rest = logits.shape().without(axis);
+    if shape::broadcast("random.categorical", &[&to, &rest])? != to {
+        let text = format!("[random.categorical] expected a shape to which {rest} broadcasts, got {to}");
+        return Err(Error::value(text));
+    }
+    let at = axis + to.ndim() - rest.ndim();
+    let noise = gumbel(&to.with(at, logits.shape()[axis]), Dtype::F32, key)?;
+    argmax(&add(&noise, &logits)?, Some(at as isize), false)
+}
+
+/// The numbers below `n` in random order.
+///
+/// # Errors
+/// `Value` for what is no key.
+pub fn permutation(n: usize, key: &Array) -> Result<Array> {
+    argsort(&bits(&Shape::from([n]), key)?, Some(0))
+}
+
+/// Slices along an axis in random order.
+///
+/// # Errors
+/// `Value` for an axis that does not exist or what is no key.
+pub fn shuffle(x: &Array, axis: isize, key: &Array) -> Result<Array> {
+    let at = shape::axis("random.permutation", axis, x.ndim())?;
+    super::take(x, &permutation(x.shape()[at], key)?, Some(axis))
+}
