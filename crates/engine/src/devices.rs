@@ -7,11 +7,14 @@ use pullback_compile::{Backend, Backends};
 use pullback_cpu::Cpu;
 use rustc_hash::FxHashMap;
 
-static CPU: OnceLock<Cpu> = OnceLock::new();
+static CPU: OnceLock<Result<Cpu>> = OnceLock::new();
 
 /// The CPU.
-pub fn cpu() -> &'static Cpu {
-    CPU.get_or_init(Cpu::new)
+///
+/// # Errors
+/// `Value` if the environment asks for threads or an instruction set that there are not.
+pub fn cpu() -> Result<&'static Cpu> {
+    CPU.get_or_init(Cpu::new).as_ref().map_err(Error::clone)
 }
 
 #[cfg(feature = "gpu")]
@@ -52,7 +55,7 @@ pub use adapter::gpu;
 /// `Device` if there is none.
 pub fn backend(device: Device) -> Result<&'static dyn Backend> {
     match device {
-        Device::Cpu => Ok(cpu()),
+        Device::Cpu => Ok(cpu()?),
         Device::Gpu => adapter::backend(),
     }
 }
@@ -67,7 +70,7 @@ pub fn available(device: Device) -> bool {
 /// # Errors
 /// `Device` if a GPU is wanted and there is none.
 pub fn backends(with_gpu: bool) -> Result<Backends<'static>> {
-    Ok(Backends { cpu: cpu(), gpu: if with_gpu { Some(backend(Device::Gpu)?) } else { None } })
+    Ok(Backends { cpu: cpu()?, gpu: if with_gpu { Some(backend(Device::Gpu)?) } else { None } })
 }
 
 /// Waits until every device has done what it was given.
@@ -75,7 +78,7 @@ pub fn backends(with_gpu: bool) -> Result<Backends<'static>> {
 /// # Errors
 /// `Device` if one failed meanwhile.
 pub fn synchronize() -> Result<()> {
-    cpu().synchronize()?;
+    cpu()?.synchronize()?;
     match GPU_USED.get() {
         Some(()) => backend(Device::Gpu)?.synchronize(),
         None => Ok(()),
@@ -99,7 +102,7 @@ const NUMBERS_MAX: usize = 1024;
 pub(crate) fn number(bits: u64, dtype: pullback_base::Dtype, device: Device) -> Result<Storage> {
     let bytes = &bits.to_le_bytes()[..dtype.size()];
     if device == Device::Cpu {
-        return cpu().upload(bytes, dtype);
+        return cpu()?.upload(bytes, dtype);
     }
     let lock = || NUMBERS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(block) = lock().as_ref().and_then(|numbers| numbers.get(&(bits, dtype)).cloned()) {

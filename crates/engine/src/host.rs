@@ -16,7 +16,7 @@ pub fn from_bytes(bytes: &[u8], aval: Aval) -> Result<Array> {
         let text = format!("[array] expected {} bytes for {aval}, got {}", aval.bytes(), bytes.len());
         return Err(Error::value(text));
     }
-    Ok(Array::from_storage(devices::cpu().upload(bytes, aval.dtype)?, aval))
+    Ok(Array::from_storage(devices::cpu()?.upload(bytes, aval.dtype)?, aval))
 }
 
 /// An array of numbers, converted to the type.
