@@ -1,1 +1,59 @@
-//! transform
+//! Floor 3: from a function and its graph to the graph of its derivative, of its batch, of its recomputation.
+//!
+//! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
+//! `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
+//! by which whoever evaluates sees a graph without custom functions. Nothing here evaluates.
+//!
+//! ```
+//! use pullback_base::{Dtype, Scalar};
+//! use pullback_core::Array;
+//! use pullback_transform::{grad, vmap};
+//!
+//! # fn main() -> pullback_base::Result<()> {
+//! let x = Array::scalar(Scalar::Float(3.), Dtype::F32);
+//! let slope = grad(&|x| Ok(vec![&x[0] * &x[0]]), &[x.clone()], &[0])?;
+//! assert_eq!(slope[0].dtype(), Dtype::F32);
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod custom;
+pub mod forward;
+pub mod resolve;
+pub mod reverse;
+pub mod traced;
+pub mod vmap;
+pub mod walk;
+
+mod batch;
+mod stack;
+mod substitute;
+
+use pullback_base::Result;
+use pullback_core::Array;
+
+pub use custom::{Custom, checkpoint, take_warnings};
+pub use forward::{jvp, jvp_dense};
+pub use pullback_core::custom::fence::stop_gradient;
+pub use resolve::resolve;
+pub use reverse::{Pullback, grad, value_and_grad, vjp};
+pub use stack::any_active;
+pub use traced::{Traced, trace};
+pub use vmap::{batch_size, out_axis, vmap};
+
+/// A function of arrays.
+pub type Fun<'a> = dyn Fn(&[Array]) -> Result<Vec<Array>> + 'a;
+
+/// The sum of two terms, either of which may be the zero that nobody built.
+pub(crate) fn add(x: Option<Array>, y: Option<Array>) -> Result<Option<Array>> {
+    match (x, y) {
+        (Some(x), Some(y)) => pullback_core::fun::add(&x, &y).map(Some),
+        (x, y) => Ok(x.or(y)),
+    }
+}
+
+/// `n` things, in words.
+pub(crate) fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}

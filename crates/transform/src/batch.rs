@@ -1,0 +1,223 @@
+//! Vectorization, within.
+//!
+//! A function is traced on leaves without the mapped axis; the graph is then replayed on the arrays that have
+//! it. The replay is memoised and can run up to any node at any time, so at a custom call the batched forms of
+//! the arguments are known while the trace is still open.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pullback_base::{Aval, Error, Result, Shape};
+use pullback_core::op::Batch;
+use pullback_core::{Array, Node, NodeKind, fun, place, trace};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::custom::batched;
+use crate::stack::{self, Kind};
+use crate::walk::{id, visited};
+
+/// An array and where its batch axis is, if it has one.
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub array: Array,
+    pub axis: Option<usize>,
+}
+
+impl Entry {
+    /// With the batch axis at `axis`, repeated if there was none.
+    pub fn at(&self, axis: usize, size: usize) -> Result<Array> {
+        match self.axis {
+            Some(from) => fun::move_axis(&self.array, from, axis),
+            None => repeat(&self.array, axis, size),
+        }
+    }
+
+    /// With the batch axis in front, if there is one.
+    fn lead(&self) -> Result<Array> {
+        self.axis.map_or(Ok(self.array.clone()), |from| fun::move_axis(&self.array, from, 0))
+    }
+
+    /// Summed over the batch; also where all examples agree, so that only one is there.
+    pub fn sum(&self, size: usize) -> Result<Array> {
+        match self.axis {
+            Some(axis) => fun::sum(&self.array, &[axis]),
+            None => fun::multiply(&self.array, &self.array.weak(size as f64)),
+        }
+    }
+}
+
+/// A new axis of length `size` at `axis`.
+pub(crate) fn repeat(x: &Array, axis: usize, size: usize) -> Result<Array> {
+    let lined = if axis == 0 { x.clone() } else { fun::reshape(x, x.shape().with(axis, 1))? };
+    fun::broadcast_to(&lined, &x.shape().with(axis, size))
+}
+
+/// The axis of length `n * n` in front of `x` as the diagonal of the two it is made of.
+pub(crate) fn diagonal(x: &Array, n: usize) -> Result<Array> {
+    let merged: Shape = std::iter::once(n * n).chain(x.shape()[2..].iter().copied()).collect();
+    let step = pullback_base::Scalar::Int(n as i64 + 1);
+    let step = Array::scalar(step, pullback_base::Dtype::I32);
+    let index = fun::multiply(&fun::index::iota(n, pullback_base::Dtype::I32)?, &step)?;
+    fun::index::take(&fun::reshape(x, merged)?, &index)
+}
+
+/// A node and the batched forms of its outputs.
+type Replayed = (Arc<Node>, SmallVec<[Entry; 1]>);
+
+/// A vmap in progress; kept by the custom nodes it made, whose rules are called later.
+pub(crate) struct VmapTrace {
+    pub number: u64,
+    /// Nothing numbered below this is mapped.
+    pub floor: u64,
+    pub size: usize,
+    /// Batched forms of the outputs of nodes, with the node, lest its address be used again.
+    memo: Mutex<FxHashMap<usize, Replayed>>,
+    /// The same batch, traced before: rules may have captured its tracers.
+    parent: Option<Arc<VmapTrace>>,
+}
+
+/// Drops what was replayed when the trace closes. The leaves stay: all else can be replayed again, and would
+/// keep alive, in a cycle, the custom nodes that keep the trace.
+struct Scope(Arc<VmapTrace>);
+impl Drop for Scope {
+    fn drop(&mut self) {
+        // Moved out first: dropping nodes may run code that looks here.
+        let mut memo = std::mem::take(&mut *self.0.lock());
+        memo.retain(|_, (node, _)| matches!(node.kind, NodeKind::Tracer(_)));
+        *self.0.lock() = memo;
+    }
+}
+
+/// Runs `f` on one leaf per entry and replays what it returns. Everything that maps is this.
+pub(crate) fn map(
+    size: usize,
+    parent: Option<Arc<VmapTrace>>,
+    entries: &[Entry],
+    f: impl FnOnce(&[Array]) -> Result<Vec<Option<Array>>>,
+) -> Result<Vec<Option<Entry>>> {
+    let number = trace::next();
+    let floor = parent.as_ref().map_or(number, |parent| parent.floor);
+    let vmap = Arc::new(VmapTrace { number, floor, size, memo: Mutex::default(), parent });
+    let _scope = Scope(vmap.clone());
+    let leaves: Vec<Array> = entries.iter().map(|entry| vmap.leaf(entry)).collect();
+    // Open until all is replayed: that may call rules, which may meet tracers of this trace.
+    let _open = stack::open(Kind::Vmap(vmap.clone()));
+    let results = f(&leaves)?;
+    results.iter().map(|result| result.as_ref().map(|array| vmap.replay(array)).transpose()).collect()
+}
+
+impl VmapTrace {
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<usize, Replayed>> {
+        self.memo.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, node: &Arc<Node>, entries: SmallVec<[Entry; 1]>) {
+        let old = self.lock().insert(id(node), (node.clone(), entries));
+        drop(old);
+    }
+
+    /// A leaf that stands for one example; an array that is not mapped stands for itself.
+    fn leaf(&self, entry: &Entry) -> Array {
+        let Some(axis) = entry.axis else { return entry.array.clone() };
+        let aval = entry.array.aval();
+        let leaf = Array::tracer(aval.reshaped(aval.shape.without(axis)), "vmap", self.number);
+        self.remember(leaf.node(), SmallVec::from_elem(entry.clone(), 1));
+        leaf
+    }
+
+    /// Says what the outputs of `node` are, batched: `values` with the batch axis first.
+    pub fn set(&self, node: &Arc<Node>, values: impl IntoIterator<Item = Array>) {
+        let entries = values.into_iter().map(|array| Entry { array, axis: Some(0) }).collect();
+        self.remember(node, entries);
+    }
+
+    /// Whether leaves numbered `number` are mapped by this trace or by one that it continues.
+    pub fn owns(&self, number: u64) -> bool {
+        self.number == number || self.parent.as_ref().is_some_and(|parent| parent.owns(number))
+    }
+
+    fn known(&self, array: &Array) -> Option<Entry> {
+        if array.number() < self.floor {
+            return Some(Entry { array: array.clone(), axis: None });
+        }
+        self.remembered(array)
+    }
+
+    fn remembered(&self, array: &Array) -> Option<Entry> {
+        let here = self.lock().get(&id(array.node())).map(|(_, entries)| entries[array.out()].clone());
+        here.or_else(|| self.parent.as_ref()?.remembered(array))
+    }
+
+    /// The batched form of `root`.
+    pub fn replay(self: &Arc<VmapTrace>, root: &Array) -> Result<Entry> {
+        let mut stack = vec![root.clone()];
+        while let Some(array) = stack.last().cloned() {
+            visited(1);
+            if self.known(&array).is_some() {
+                stack.pop();
+                continue;
+            }
+            let node = array.node();
+            let operands = node.inputs();
+            let depth = stack.len();
+            let mut inputs: Vec<Entry> = Vec::with_capacity(operands.len());
+            for operand in &operands {
+                match self.known(operand) {
+                    Some(entry) => inputs.push(entry),
+                    None => stack.push(operand.clone()),
+                }
+            }
+            if stack.len() > depth {
+                continue;
+            }
+            let _here = place::on(Some(node.device));
+            let entries = if inputs.iter().all(|entry| entry.axis.is_none()) {
+                node.outputs().into_iter().map(|array| Entry { array, axis: None }).collect()
+            } else if let NodeKind::Custom = node.kind {
+                match batched::replay(self, node, &inputs, &|x| self.known(x))? {
+                    batched::Step::Done(values) => {
+                        let lead = |array| Entry { array, axis: Some(0) };
+                        values.outputs().into_iter().map(lead).collect()
+                    }
+                    batched::Step::Needs(more) => {
+                        stack.extend(more);
+                        continue;
+                    }
+                }
+            } else {
+                self.replay_op(node, &operands, &inputs)?
+            };
+            self.remember(node, entries);
+            stack.pop();
+        }
+        self.known(root).ok_or_else(|| Error::internal("[vmap] lost what it replayed"))
+    }
+
+    fn replay_op(&self, node: &Node, operands: &[Array], inputs: &[Entry]) -> Result<SmallVec<[Entry; 1]>> {
+        let (op, params) = match &node.kind {
+            // Stays a leaf, with its number: the batched body ends where the body did.
+            NodeKind::Alias => {
+                let array = inputs[0].array.alias(node.trace);
+                return Ok(SmallVec::from_elem(Entry { array, axis: inputs[0].axis }, 1));
+            }
+            NodeKind::Op(op, params) => (*op, params),
+            _ => unreachable!("a leaf has no inputs, a custom node is replayed elsewhere"),
+        };
+        match &op.batch {
+            Batch::Lead(lead) => {
+                let xs = inputs.iter().map(|entry| entry.at(0, self.size)).collect::<Result<Vec<Array>>>()?;
+                let avals: SmallVec<[&Aval; 3]> = operands.iter().map(Array::aval).collect();
+                let params = lead(params, self.size, &avals);
+                let outs = Array::apply_all(op, params, &xs.iter().collect::<SmallVec<[&Array; 3]>>())?;
+                Ok(outs.into_iter().map(|array| Entry { array, axis: Some(0) }).collect())
+            }
+            Batch::Custom(rule) => {
+                let xs = inputs.iter().map(Entry::lead).collect::<Result<Vec<Array>>>()?;
+                let axes: Vec<Option<usize>> = inputs.iter().map(|entry| entry.axis.map(|_| 0)).collect();
+                let outs = rule(params, &xs, &axes, self.size)?;
+                Ok(outs.into_iter().map(|(array, axis)| Entry { array, axis }).collect())
+            }
+            Batch::Missing(why) => Err(Error::rule(format!("'{}' has no batched form: {why}", op.name))),
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a rule returns is checked: by position, then shape, then dtype.
+
+use pullback_base::{Aval, Error, Result, Shape};
+use pullback_core::custom::{Call, Mapped, Site, Value};
+use pullback_core::{Array, fun};
+
+use crate::count;
+
+/// Cotangents of the arguments.
+pub(crate) fn gradients(call: &Call, value: Value) -> Result<Vec<Option<Array>>> {
+    let names = &call.func.args;
+    let values = listed(call, value, &call.inputs, "vjp")?;
+    if values.len() != call.inputs.len() {
+        let text = format!(
+            "vjp rule of '{}' returned {} for {} ({})",
+            call.func.name,
+            count(values.len(), "gradient"),
+            count(call.inputs.len(), "argument"),
+            (0..call.inputs.len()).map(|i| name(names, i)).collect::<Vec<_>>().join(", ")
+        );
+        return Err(at(Error::rule(text), &call.site));
+    }
+    let each = values.into_iter().zip(&call.inputs).enumerate();
+    let what = |i| format!("vjp rule of '{}', argument {}", call.func.name, name(names, i));
+    each.map(|(i, (value, x))| fit(value, x.aval(), &|| what(i)).map_err(|e| at(e, &call.site))).collect()
+}
+
+/// Tangents of the outputs.
+pub(crate) fn tangents(call: &Call, value: Value) -> Result<Vec<Option<Array>>> {
+    let values = listed(call, value, &call.outputs, "jvp")?;
+    if values.len() != call.outputs.len() {
+        let (got, want) = (count(values.len(), "tangent"), count(call.outputs.len(), "output"));
+        let text = format!("jvp rule of '{}' returned {got} for {want}", call.func.name);
+        return Err(at(Error::rule(text), &call.site));
+    }
+    let each = values.into_iter().zip(&call.outputs).enumerate();
+    let what = |i| format!("jvp rule of '{}', output {i}", call.func.name);
+    each.map(|(i, (value, y))| fit(value, y.aval(), &|| what(i)).map_err(|e| at(e, &call.site))).collect()
+}
+
+/// The result of a rule as a list, one item for each of `like` if all is well.
+fn listed(call: &Call, value: Value, like: &[Array], rule: &str) -> Result<Vec<Value>> {
+    match value {
+        Value::Tuple(values) => Ok(values),
+        Value::None if like.iter().any(Array::is_inexact) => {
+            let hint = "did it forget to return? (return pb.zeros_like(x) for zero)";
+            let text = format!("{rule} rule of '{}' returned None: {hint}", call.func.name);
+            Err(at(Error::rule(text), &call.site))
+        }
+        Value::None => Ok(vec![Value::None; like.len()]),
+        one => Ok(vec![one]),
+    }
+}
+
+/// Outputs of a vmap rule: as many axes as outputs, each in range and as long as the batch.
+pub(crate) fn mapped(name: &str, site: &Site, (outs, axes): &Mapped, size: usize) -> Result<()> {
+    let fail = |text: String| Err(at(Error::rule(format!("vmap rule of '{name}'{text}")), site));
+    if outs.len() != axes.len() {
+        let axes = format!("{} {}", axes.len(), if axes.len() == 1 { "axis" } else { "axes" });
+        return fail(format!(" returned {} and {axes}", count(outs.len(), "output")));
+    }
+    for (i, (out, axis)) in outs.iter().zip(axes).enumerate() {
+        let Some(axis) = *axis else { continue };
+        match out.shape().get(axis) {
+            None => return fail(format!(": output {i} is {}, and has no axis {axis}", out.aval())),
+            Some(&len) if len != size => {
+                return fail(format!(": output {i} has size {len} on axis {axis}, the batch has {size}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// `value` as an array of type `aval`; `None` for zero.
+fn fit(value: Value, aval: &Aval, what: &dyn Fn() -> String) -> Result<Option<Array>> {
+    let wrong = |got: String| Err(Error::rule(format!("{}: expected {aval}, got {got}", what())));
+    let (kind, got) = match &value {
+        Value::None => return Ok(None),
+        Value::Other(kind) => return wrong(format!("a {kind}")),
+        Value::Tuple(values) => return wrong(format!("a tuple of {}", values.len())),
+        // Integers and booleans have no tangents: whatever stands here means zero.
+        _ if !aval.dtype.is_inexact() => return Ok(None),
+        Value::Scalar(scalar) => (scalar.kind(), format!("{scalar:?}")),
+        Value::Array(array) if !array.is_inexact() => return wrong(array.aval().to_string()),
+        Value::Array(array) => (array.dtype().kind(), array.aval().to_string()),
+    };
+    // The imaginary part would be lost.
+    if kind > aval.dtype.kind() {
+        return wrong(got);
+    }
+    let array = match value {
+        Value::Array(array) => array,
+        Value::Scalar(scalar) => return Ok(Some(Array::full(scalar, aval))),
+        Value::None | Value::Other(_) | Value::Tuple(_) => unreachable!("answered above"),
+    };
+    let (have, want): (&[usize], &[usize]) = (array.shape(), &aval.shape);
+    let tail = want.len().checked_sub(have.len()).map(|skip| &want[skip..]);
+    if !tail.is_some_and(|tail| have.iter().zip(tail).all(|(&a, &b)| a == b || a == 1)) {
+        return wrong(got);
+    }
+    let array = fun::cast(&array, aval.dtype)?;
+    fun::broadcast_to(&array, &Shape::new(want)).map(Some)
+}
+
+fn name(names: &[String], i: usize) -> String {
+    names.get(i).cloned().unwrap_or_else(|| format!("captured {}", i - names.len()))
+}
+
+/// Adds where the function was called.
+pub(crate) fn at(error: Error, site: &Site) -> Error {
+    error.note(format!("called at {site}"))
+}

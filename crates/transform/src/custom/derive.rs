@@ -1,0 +1,216 @@
+//! Forward and reverse mode at a custom node: by its rule, by the transpose of its other rule, or by its body.
+
+use std::sync::Arc;
+
+use pullback_base::{Error, Result};
+use pullback_core::custom::fence::once;
+use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner};
+use pullback_core::{Array, Node};
+
+use super::check::{self, at};
+use super::door::{run, run_forward, warn};
+use super::linear;
+use crate::stack::{self, Kind};
+use crate::{add, forward, reverse};
+
+fn call_of(node: &Arc<Node>) -> Result<Arc<CustomCall>> {
+    node.custom().ok_or_else(|| Error::internal("[custom] a call was forgotten while it was walked"))
+}
+
+/// Tangents of the outputs, given those of all inputs.
+pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let custom = &call_of(node)?;
+    let owner = &custom.owner;
+    let (own, captured) = tangents.split_at(custom.arity);
+    let mut total = vec![None; node.avals.len()];
+    if own.iter().any(Option::is_some) {
+        let needs: Vec<bool> = tangents.iter().map(Option::is_some).collect();
+        let offers = owner.rules.offers();
+        let way = way(owner, offers.jvp, offers.vjp, "jvp", "vjp").map_err(|e| at(e, &custom.site))?;
+        total = match way {
+            Way::Rule => seal(owner, call_jvp(owner, &custom.describe(node, &needs), own)?)?,
+            Way::Transpose => seal(owner, transposed_vjp(owner, &custom.describe(node, &needs), own)?)?,
+            Way::Body => {
+                let body = recorded(node, custom)?;
+                forward::push(&body.outs, &body.leaves, own, body.number)?
+            }
+        };
+    }
+    if owner.func.captured == Captured::Differentiate && captured.iter().any(Option::is_some) {
+        let body = recorded(node, custom)?;
+        let ends = [&body.leaves, &node.inputs()[custom.arity..]].concat();
+        let tangents = [&vec![None; body.leaves.len()], captured].concat();
+        let more = forward::push(&body.outs, &ends, &tangents, body.number)?;
+        total = total.into_iter().zip(more).map(|(t, more)| add(t, more)).collect::<Result<_>>()?;
+    }
+    Ok(total)
+}
+
+/// Cotangents of all inputs, given those of the outputs.
+pub(crate) fn pull(
+    node: &Arc<Node>,
+    cotangents: &[Option<Array>],
+    needs: &[bool],
+) -> Result<Vec<Option<Array>>> {
+    let custom = &call_of(node)?;
+    let owner = &custom.owner;
+    let mut total = vec![None; custom.arity];
+    if needs[..custom.arity].contains(&true) {
+        let offers = owner.rules.offers();
+        let way = way(owner, offers.vjp, offers.jvp, "vjp", "jvp").map_err(|e| at(e, &custom.site))?;
+        total = match way {
+            Way::Rule => seal(owner, call_vjp(owner, custom.describe(node, needs), cotangents)?)?,
+            Way::Transpose => seal(owner, transposed_jvp(owner, &custom.describe(node, needs), cotangents)?)?,
+            Way::Body => {
+                let body = recorded(node, custom)?;
+                pull_some(body, cotangents, &body.leaves, &needs[..custom.arity], &[])?
+            }
+        };
+    }
+    if owner.func.captured == Captured::Differentiate && needs[custom.arity..].contains(&true) {
+        let body = recorded(node, custom)?;
+        let captured = &node.inputs()[custom.arity..];
+        total.extend(pull_some(body, cotangents, captured, &needs[custom.arity..], &body.leaves)?);
+    } else {
+        total.resize(needs.len(), None);
+    }
+    Ok(total)
+}
+
+/// Puts an operation without derivative in the way of a second one, where that was asked for. Here, and not in
+/// the rule: a transposed rule, or a mapped one, is still a first derivative.
+fn seal(owner: &Owner, results: Vec<Option<Array>>) -> Result<Vec<Option<Array>>> {
+    if !owner.rules.offers().once {
+        return Ok(results);
+    }
+    results.into_iter().map(|result| result.map(|array| once(&array)).transpose()).collect()
+}
+
+/// Reverse mode through the body to the leaves that need it, and to no others: an operation without derivative
+/// matters only where it is asked for one. What lies beyond any leaf is outside, and may well lead to another
+/// one.
+pub(crate) fn pull_some(
+    body: &Body,
+    cotangents: &[Option<Array>],
+    leaves: &[Array],
+    needs: &[bool],
+    others: &[Array],
+) -> Result<Vec<Option<Array>>> {
+    let needed: Vec<Array> = leaves.iter().zip(needs).filter(|(_, n)| **n).map(|(x, _)| x.clone()).collect();
+    let ends = [leaves, others].concat();
+    let mut pulled = reverse::pull(&body.outs, cotangents, &needed, &ends, body.number)?.into_iter();
+    Ok(needs.iter().map(|&needed| needed.then(|| pulled.next()?)?).collect())
+}
+
+enum Way {
+    Rule,
+    Transpose,
+    Body,
+}
+
+fn way(owner: &Owner, has: bool, has_other: bool, mode: &str, other: &str) -> Result<Way> {
+    let name = &owner.func.name;
+    match owner.func.missing {
+        _ if has => Ok(Way::Rule),
+        Missing::Error => Err(Error::rule(format!("'{name}' has no {mode} rule, and missing='error'"))),
+        Missing::Derive if has_other => Ok(Way::Transpose),
+        Missing::Derive => Ok(Way::Body),
+        Missing::Body => {
+            if has_other {
+                warn(format!(
+                    "'{name}' has a {other} rule but no {mode} rule: {mode} differentiates its body"
+                ));
+            }
+            Ok(Way::Body)
+        }
+    }
+}
+
+/// The body of the node; run now, if a vmap rule had made that unnecessary.
+pub(crate) fn recorded<'a>(node: &Arc<Node>, custom: &'a CustomCall) -> Result<&'a Body> {
+    if let Some(body) = custom.body.get() {
+        return Ok(body);
+    }
+    let args = &node.inputs()[..custom.arity];
+    let (body, ..) = run(&custom.owner, &custom.site, args, false)?;
+    if !body.outs.iter().map(Array::aval).eq(&node.avals) {
+        let text = format!("'{}' and its vmap rule return different types", custom.owner.func.name);
+        return Err(at(Error::rule(text), &custom.site));
+    }
+    Ok(custom.body.get_or_init(|| body))
+}
+
+/// The vjp rule, called and checked. Runs its forward pass first where that has not happened.
+pub(crate) fn call_vjp(
+    owner: &Owner,
+    mut call: Call,
+    cotangents: &[Option<Array>],
+) -> Result<Vec<Option<Array>>> {
+    if owner.rules.offers().forward && call.residuals.is_none() {
+        let (outs, kept) = run_forward(owner, &call.inputs).map_err(|error| at(error, &call.site))?;
+        let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
+        let stand_in = |array: Array| match output(&array) {
+            Some(i) if i < call.outputs.len() => call.outputs[i].clone(),
+            _ => array,
+        };
+        call.residuals = Some(kept.into_iter().map(stand_in).collect());
+    }
+    let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
+    check::gradients(&call, value)
+}
+
+/// The jvp rule, called and checked.
+pub(crate) fn call_jvp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let value = owner.rules.jvp(call, tangents).map_err(|error| at(error, &call.site))?;
+    check::tangents(call, value)
+}
+
+/// jvp from vjp. The rule is a linear map from cotangents to gradients; called once on leaves that have no
+/// elements it is a graph, and reverse mode through that graph is its transpose.
+fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    transpose(owner, call, &call.outputs, tangents, ("jvp", "vjp", "cotangent"), |leaves| {
+        call_vjp(owner, call.clone(), leaves)
+    })
+}
+
+/// vjp from jvp, likewise.
+fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    transpose(owner, call, &call.inputs, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
+        call_jvp(owner, call, leaves)
+    })
+}
+
+fn transpose(
+    owner: &Owner,
+    call: &Call,
+    domain: &[Array],
+    given: &[Option<Array>],
+    (wanted, rule, argument): (&str, &str, &'static str),
+    apply: impl FnOnce(&[Option<Array>]) -> Result<Vec<Option<Array>>>,
+) -> Result<Vec<Option<Array>>> {
+    // An active trace, or custom functions that the rule calls would be inlined without theirs.
+    let trace = stack::open(Kind::Derivative("transposition"));
+    let number = trace.number;
+    let leaf = |x: &Array| x.is_inexact().then(|| Array::tracer(x.aval().clone(), argument, number));
+    let leaves: Vec<Option<Array>> = domain.iter().map(leaf).collect();
+    let results = apply(&leaves)?;
+    let _live = trace.close();
+    let pairs = results.iter().zip(given).filter_map(|(r, g)| Some((r.clone()?, Some(g.clone()?))));
+    let (outs, seeds): (Vec<Array>, Vec<Option<Array>>) = pairs.unzip();
+    let free: Vec<Array> = leaves.iter().flatten().cloned().collect();
+    let not_linear = |why: String| {
+        let name = &owner.func.name;
+        let text = format!(
+            "'{name}' has no {wanted} rule, and its {rule} rule cannot be transposed: \
+             it is not linear in the {argument} ({why})"
+        );
+        at(Error::rule(text), &call.site)
+    };
+    linear::check(&outs, &free, number).map_err(not_linear)?;
+    let mut pulled = reverse::pull(&outs, &seeds, &free, &[], number)?.into_iter();
+    let all: Vec<Option<Array>> =
+        leaves.iter().map(|leaf| leaf.as_ref().and_then(|_| pulled.next()?)).collect();
+    // What the structure does not show, of custom functions within the rule, the result does.
+    linear::free_of(&all, &free, number).map_err(not_linear)?;
+    Ok(all)
+}

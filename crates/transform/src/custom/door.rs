@@ -1,0 +1,183 @@
+//! How a call becomes a node, whatever language it comes from.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use pullback_base::{Aval, Result};
+use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
+use pullback_core::{Array, Node};
+use rustc_hash::FxHashSet;
+
+use super::batched;
+use super::check::at;
+use crate::stack::{self, Kind, Trace};
+use crate::walk::{id, visited};
+
+/// Calls a function with rules under whatever transforms are tracing. Every front door ends here.
+///
+/// ```
+/// use pullback_base::{Dtype, Scalar};
+/// use pullback_core::Array;
+/// use pullback_transform::custom::{Custom, Site, call};
+///
+/// # fn main() -> pullback_base::Result<()> {
+/// let owner = Custom::new("same", &["x"], |x| Ok(x.to_vec())).owner();
+/// let site = Site { file: "model.py".into(), line: 41 };
+/// let y = call(&owner, site, &[Array::scalar(Scalar::Float(3.), Dtype::F32)])?;
+/// assert_eq!(y.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// What the function or, under a vmap, its vmap rule answers; `Rule` for a capture that is not allowed.
+pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
+    if !stack::any_active() {
+        // Nothing can look back at this call: the node would be for nobody.
+        return (owner.func.fun)(args).map_err(|error| at(error, &site));
+    }
+    let offers = owner.rules.offers();
+    if offers.vmap
+        && let Some((vmap, entries)) = stack::innermost_vmap(args)?
+    {
+        let value = batched::by_rule(&vmap, owner, &site, &entries, &None)?;
+        let one = |aval: &Aval| aval.reshaped(aval.shape.without(0));
+        let avals: Vec<Aval> = value.avals.iter().map(one).collect();
+        // The body stays untouched, unless traces inside this vmap have to know what it captured: derivatives,
+        // if captures have any, and maps that the rule's own captures belong to. Only running it tells.
+        let inside = |x: &Array| stack::owner(x, |t| t.is_vmap_inside(vmap.number)).is_some();
+        let ask = owner.func.captured == Captured::Differentiate
+            && stack::maybe_differentiated(u64::MAX, vmap.number)
+            || value.inputs()[args.len()..].iter().any(inside);
+        let node = if ask {
+            record(owner, &site, args, false)?
+        } else {
+            CustomCall::new(owner.clone(), site, args.len()).into_node(args.to_vec(), avals)
+        };
+        vmap.set(&node, value.outputs());
+        return Ok(node.outputs().into_vec());
+    }
+    let number = args.iter().map(Array::number).max().unwrap_or(0);
+    let forward = offers.forward && stack::maybe_differentiated(number, 0) && !running(owner);
+    Ok(record(owner, &site, args, forward)?.outputs().into_vec())
+}
+
+/// Runs the body (or the forward pass of the rule) on leaves of its own, and makes the node.
+fn record(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<Arc<Node>> {
+    let (mut body, residuals, captured) = run(owner, site, args, forward)?;
+    let mut inputs = args.to_vec();
+    let mut arity = inputs.len();
+    inputs.extend(captured.iter().cloned());
+    if owner.func.captured == Captured::Argument {
+        arity = inputs.len();
+        body.leaves.extend(captured);
+    }
+    let avals = body.outs.iter().map(|out| out.aval().clone()).collect();
+    let mut call = CustomCall::new(owner.clone(), site.clone(), arity).with_body(body);
+    call.residuals = residuals;
+    Ok(call.into_node(inputs, avals))
+}
+
+/// The recorded body; its residuals; what it captured.
+pub(crate) type Run = (Body, Option<Vec<Residual>>, Vec<Array>);
+
+pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<Run> {
+    let trace = stack::open(Kind::Inner);
+    let number = trace.number;
+    let leaves: Vec<Array> = args.iter().map(|arg| arg.alias(number)).collect();
+    let (outs, kept) = if forward {
+        let (outs, kept) = run_forward(owner, &leaves).map_err(|error| at(error, site))?;
+        (outs, Some(kept))
+    } else {
+        ((owner.func.fun)(&leaves).map_err(|error| at(error, site))?, None)
+    };
+    drop(trace);
+    let roots: Vec<Array> = outs.iter().chain(kept.iter().flatten()).cloned().collect();
+    let captured = captured(owner, site, &roots, &leaves, number)?;
+    let residuals = kept.map(|kept| {
+        let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
+        kept.into_iter()
+            .map(|array| output(&array).map_or(Residual::Array(array), Residual::Output))
+            .collect()
+    });
+    Ok((Body { leaves, outs, number }, residuals, captured))
+}
+
+/// What a body captured, if its policy allows any. What is only mapped is no offence: no gradient can be lost;
+/// if one is to come by, it does when the body is batched.
+pub(crate) fn captured(
+    owner: &Owner,
+    site: &Site,
+    roots: &[Array],
+    leaves: &[Array],
+    number: u64,
+) -> Result<Vec<Array>> {
+    let found = boundary(roots, leaves, number);
+    if owner.func.captured == Captured::Error {
+        for array in &found {
+            // A number may be that of a closed trace, and an error must not be a guess.
+            let Some(trace) = stack::owner(array, Trace::is_derivative) else { continue };
+            let what = format!("{}, a tracer of {} ({})", array.aval(), trace.name(), trace.number);
+            let text = format!("'{}' captured {what}: pass it as an argument", owner.func.name);
+            return Err(at(pullback_base::Error::rule(text), site));
+        }
+    }
+    Ok(found)
+}
+
+/// Where a body ends without having reached a leaf of its own: at arrays numbered below it. Of these, the ones
+/// that may depend on an active trace.
+pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Array> {
+    let ends: FxHashSet<usize> = leaves.iter().map(|leaf| id(leaf.node())).collect();
+    let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
+    let mut stack: Vec<Array> = roots.iter().rev().cloned().collect();
+    while let Some(array) = stack.pop() {
+        visited(1);
+        if ends.contains(&id(array.node())) || !seen.insert(array.key()) {
+            continue;
+        }
+        if array.number() >= number {
+            array.node().with_inputs(|inputs| stack.extend(inputs.iter().rev().cloned()));
+        } else if stack::maybe_active(array.number()) {
+            found.push(array);
+        }
+    }
+    found
+}
+
+thread_local! {
+    static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether the forward pass of this very function is running: the usual one calls its own function, which must
+/// then run the body and not, once more, the forward pass.
+fn running(owner: &Owner) -> bool {
+    RUNNING.with_borrow(|running| running.contains(&owner.func.id))
+}
+
+pub(crate) fn run_forward(owner: &Owner, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+    struct Done;
+    impl Drop for Done {
+        fn drop(&mut self) {
+            RUNNING.with_borrow_mut(Vec::pop);
+        }
+    }
+    RUNNING.with_borrow_mut(|running| running.push(owner.func.id));
+    let _done = Done;
+    owner.rules.forward(inputs)
+}
+
+/// Warnings on this thread since the last call: a derivative that a user may have expected from a rule and that
+/// came from the body.
+pub fn take_warnings() -> Vec<String> {
+    WARNINGS.with_borrow_mut(std::mem::take)
+}
+
+pub(crate) fn warn(text: String) {
+    WARNINGS.with_borrow_mut(|list| {
+        if !list.contains(&text) {
+            list.push(text);
+        }
+    });
+}

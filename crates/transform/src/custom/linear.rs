@@ -1,0 +1,100 @@
+//! Whether a graph is linear in its leaves, as far as structure shows.
+
+use pullback_core::custom::Captured;
+use pullback_core::op::Diff;
+use pullback_core::{Array, Key, NodeKind};
+use rustc_hash::FxHashSet;
+
+use crate::walk::{dependents, depends, id};
+
+/// `Err` names the first operation that is not linear. Reverse mode alone would not do: it sees no harm in a
+/// `floor` (zero derivative), in a constant added, or in a condition.
+pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
+    let order = dependents(roots, leaves, &[], floor);
+    let nodes: FxHashSet<usize> = order.iter().map(id).collect();
+    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
+    let linked = |x: &Array| keys.contains(&x.key()) || nodes.contains(&id(x.node()));
+    for root in roots.iter().filter(|root| !linked(root)) {
+        if !is_zero(root, DEPTH) {
+            return Err("a result does not depend on it".into());
+        }
+    }
+    for node in &order {
+        let xs = node.inputs();
+        if let Some(call) = node.custom()
+            && call.owner.func.captured == Captured::Constant
+            && xs[call.arity..].iter().any(linked)
+        {
+            return Err(format!("'{}' captured it as a constant", call.owner.func.name));
+        }
+        let NodeKind::Op(op, params) = &node.kind else { continue };
+        let outs = node.outputs();
+        let fixed = |x: &Array| linked(x) || is_zero(x, DEPTH);
+        let linear = outs.iter().all(Array::is_inexact)
+            && match &op.diff {
+                Diff::Linear(transposes) => {
+                    xs.iter().zip(*transposes).all(|(x, transpose)| match transpose {
+                        Some(_) => fixed(x),
+                        None => !linked(x),
+                    })
+                }
+                Diff::LinearAll(_) => xs.iter().all(fixed),
+                Diff::Bilinear(..) => !(linked(&xs[0]) && linked(&xs[1])),
+                // Linear in one operand, if the derivative for it does not mention it.
+                Diff::Pointwise(partials) => {
+                    let at: Vec<usize> = (0..xs.len()).filter(|&i| linked(&xs[i])).collect();
+                    let slope = || partials[at[0]].map(|partial| partial(&xs, &outs[0]));
+                    at.len() == 1 && slope().is_some_and(|slope| !depends(&[slope], leaves, floor))
+                }
+                // The same, of any row that states both modes, such as a cast.
+                Diff::Custom { jvp, .. } => {
+                    let seeds: Vec<Option<Array>> = xs
+                        .iter()
+                        .map(|x| linked(x).then(|| Array::tracer(x.aval().clone(), "tangent", floor)))
+                        .collect();
+                    let tangents = jvp(params, &xs, &outs, &seeds).unwrap_or_default();
+                    let found: Vec<Array> = tangents.into_iter().flatten().collect();
+                    !found.is_empty() && !depends(&found, leaves, floor)
+                }
+                Diff::Zero | Diff::Opaque(_) => false,
+            };
+        if !linear {
+            return Err(format!("'{}'", op.name));
+        }
+    }
+    Ok(())
+}
+
+/// `Err` if a transpose depends on the point at which it was taken.
+pub(crate) fn free_of(results: &[Option<Array>], leaves: &[Array], floor: u64) -> Result<(), String> {
+    let roots: Vec<Array> = results.iter().flatten().cloned().collect();
+    if depends(&roots, leaves, floor) { Err("a custom function in it is not".into()) } else { Ok(()) }
+}
+
+/// How far to look for a zero: a bound, because the search is not memoised.
+const DEPTH: usize = 8;
+
+/// Whether `x` is zero by structure, or by its elements where they are there: a rule says `where(c, t, 0)` and
+/// means a linear map.
+fn is_zero(x: &Array, fuel: usize) -> bool {
+    if fuel == 0 {
+        return false;
+    }
+    if let Some(data) = x.data() {
+        return data.host().is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0));
+    }
+    let zero = |x: &Array| is_zero(x, fuel - 1);
+    let xs = x.node().inputs();
+    match &x.node().kind {
+        NodeKind::Const(_) => x.as_const().is_some_and(|value| !value.truth()),
+        NodeKind::Alias => zero(&xs[0]),
+        NodeKind::Op(op, _) => match &op.diff {
+            Diff::Linear(transposes) => xs.iter().zip(*transposes).all(|(x, t)| t.is_none() || zero(x)),
+            Diff::LinearAll(_) => xs.iter().all(zero),
+            Diff::Bilinear(..) => zero(&xs[0]) || zero(&xs[1]),
+            // A cast of a constant.
+            Diff::Custom { .. } | Diff::Pointwise(_) | Diff::Zero | Diff::Opaque(_) => false,
+        },
+        NodeKind::Custom | NodeKind::Tracer(_) | NodeKind::Data => false,
+    }
+}

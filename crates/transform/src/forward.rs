@@ -1,0 +1,164 @@
+//! Forward mode.
+
+use std::sync::Arc;
+
+use pullback_base::{Error, Result};
+use pullback_core::op::Diff;
+use pullback_core::{Array, Key, Node, NodeKind, fun, place, trace};
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use crate::custom::derive;
+use crate::stack::{self, Kind};
+use crate::walk::dependents;
+use crate::{Fun, add, count};
+
+/// Values of `f` at `primals`, and their tangents. A tangent is `None` where it is zero by structure.
+///
+/// ```
+/// use pullback_base::{Dtype, Scalar};
+/// use pullback_core::Array;
+///
+/// # fn main() -> pullback_base::Result<()> {
+/// let x = Array::scalar(Scalar::Float(3.), Dtype::F32);
+/// let (y, t) = pullback_transform::jvp(&|x| Ok(vec![&x[0] * &x[0]]), &[x.clone()], &[Some(x)])?;
+/// assert!(t[0].is_some() && y.len() == 1);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// What `f` and the rules it meets answer; `Value` and `Type` for tangents that do not fit their primals;
+/// `Rule` where something has no derivative.
+pub fn jvp(
+    f: &Fun,
+    primals: &[Array],
+    tangents: &[Option<Array>],
+) -> Result<(Vec<Array>, Vec<Option<Array>>)> {
+    if primals.len() != tangents.len() {
+        let (want, got) = (count(primals.len(), "tangent"), tangents.len());
+        return Err(Error::value(format!("[jvp] expected {want}, one for each primal, got {got}")));
+    }
+    let fitted = primals.iter().zip(tangents).enumerate();
+    let seeds = fitted.map(|(i, (x, t))| fit("jvp", "tangent", i, x, t)).collect::<Result<Vec<_>>>()?;
+    let trace = stack::open(Kind::Derivative("jvp"));
+    let number = trace.number;
+    let leaves: Vec<Array> = primals.iter().map(|primal| primal.alias(number)).collect();
+    let outs = f(&leaves)?;
+    // Closed before the rules run: what they build belongs to the outer traces.
+    let _live = trace.close();
+    let pushed = push(&outs, &leaves, &seeds, number)?;
+    Ok((outs, pushed))
+}
+
+/// As `jvp`, with zeros where a tangent is zero by structure.
+///
+/// # Errors
+/// As `jvp`.
+pub fn jvp_dense(f: &Fun, primals: &[Array], tangents: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+    let seeds: Vec<Option<Array>> = tangents.iter().cloned().map(Some).collect();
+    let (outs, pushed) = jvp(f, primals, &seeds)?;
+    let dense = outs.iter().zip(pushed).map(|(y, t)| t.unwrap_or_else(|| y.zeros_like())).collect();
+    Ok((outs, dense))
+}
+
+/// A tangent or cotangent of `x` as the walks take it: of its shape and type, `None` for what has none.
+pub(crate) fn fit(op: &str, what: &str, i: usize, x: &Array, t: &Option<Array>) -> Result<Option<Array>> {
+    let Some(t) = t else { return Ok(None) };
+    let wrong = || format!("[{op}] expected a {what} of type {} for array {i}, got {}", x.aval(), t.aval());
+    if x.shape() != t.shape() {
+        return Err(Error::value(wrong() + "; it must have the same shape"));
+    }
+    match (x.is_inexact(), t.is_inexact()) {
+        // Of an integer there is nothing to say, and integers say it.
+        (false, false) => Ok(None),
+        (true, true) if t.dtype().kind() <= x.dtype().kind() => fun::cast(t, x.dtype()).map(Some),
+        _ => Err(Error::type_(wrong())),
+    }
+}
+
+/// Tangents of `outs`, given those of `leaves`. `None` is zero, coming and going.
+pub(crate) fn push(
+    outs: &[Array],
+    leaves: &[Array],
+    tangents: &[Option<Array>],
+    floor: u64,
+) -> Result<Vec<Option<Array>>> {
+    // A rule that evaluates what it gets must not make the rest of the walk forget its inputs.
+    let _live = trace::Live::new(floor);
+    let mut known: FxHashMap<Key, Array> = FxHashMap::default();
+    for (leaf, tangent) in leaves.iter().zip(tangents) {
+        if let (Some(tangent), true) = (tangent, leaf.is_inexact()) {
+            known.insert(leaf.key(), tangent.clone());
+        }
+    }
+    let order = dependents(outs, leaves, &[], floor);
+    for node in &order {
+        let ts: SmallVec<[Option<Array>; 2]> =
+            node.with_inputs(|inputs| inputs.iter().map(|x| known.get(&x.key()).cloned()).collect());
+        if ts.iter().all(Option::is_none) {
+            continue;
+        }
+        let _here = place::on(Some(node.device));
+        let results = match &node.kind {
+            NodeKind::Custom => derive::push(node, &ts)?,
+            _ => push_op(node, &ts)?,
+        };
+        for (out, tangent) in node.outputs().iter().zip(results) {
+            if let (Some(tangent), true) = (tangent, out.is_inexact()) {
+                known.insert(out.key(), tangent);
+            }
+        }
+    }
+    Ok(outs.iter().map(|out| known.get(&out.key()).cloned()).collect())
+}
+
+fn push_op(node: &Arc<Node>, ts: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let xs = node.inputs();
+    let (op, params) = match &node.kind {
+        NodeKind::Alias => return Ok(vec![ts[0].clone()]),
+        NodeKind::Op(op, params) => (*op, params),
+        _ => unreachable!("a leaf has no inputs, a custom node has rules"),
+    };
+    let outs = node.outputs();
+    let with = |inputs: &[&Array]| Array::apply_all(op, params.clone(), inputs);
+    // Operand `i` of an operation applied to tangents, where all the linear ones take one.
+    let all_linear = |linear: &dyn Fn(usize) -> bool| -> Result<Vec<Option<Array>>> {
+        if !(0..xs.len()).any(|i| linear(i) && ts[i].is_some()) {
+            return Ok(vec![None; outs.len()]);
+        }
+        let operand = |i: usize| match &ts[i] {
+            _ if !linear(i) => xs[i].clone(),
+            Some(t) => t.clone(),
+            None => xs[i].zeros_like(),
+        };
+        let operands: Vec<Array> = (0..xs.len()).map(operand).collect();
+        Ok(with(&operands.iter().collect::<Vec<_>>())?.into_iter().map(Some).collect())
+    };
+    Ok(match &op.diff {
+        Diff::Pointwise(partials) => {
+            let mut total = None;
+            for (partial, t) in partials.iter().zip(ts) {
+                if let (Some(partial), Some(t)) = (partial, t) {
+                    total = add(total, Some(fun::multiply(&partial(&xs, &outs[0]), t)?))?;
+                }
+            }
+            vec![total]
+        }
+        Diff::Linear(transposes) => all_linear(&|i| transposes[i].is_some())?,
+        Diff::LinearAll(_) => all_linear(&|_| true)?,
+        Diff::Bilinear(..) => {
+            let lhs = ts[0].as_ref().map(|t| with(&[t, &xs[1]])).transpose()?;
+            let rhs = ts[1].as_ref().map(|t| with(&[&xs[0], t])).transpose()?;
+            let first = |outs: SmallVec<[Array; 1]>| outs.into_iter().next();
+            vec![add(lhs.and_then(first), rhs.and_then(first))?]
+        }
+        Diff::Zero => vec![None; outs.len()],
+        Diff::Custom { jvp, .. } => jvp(params, &xs, &outs, ts)?,
+        Diff::Opaque(why) => return Err(opaque(op.name, why)),
+    })
+}
+
+pub(crate) fn opaque(name: &str, why: &str) -> Error {
+    Error::rule(format!("'{name}' has no derivative: {why}"))
+}

@@ -1,0 +1,167 @@
+//! The active traces of this thread.
+//!
+//! A number is a filter: what is numbered below a trace cannot depend on it. The converse does not hold, for a
+//! number may be that of a trace long closed. Where the difference matters, `owner` walks and answers exactly.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use pullback_base::Result;
+use pullback_core::trace::{self, Live};
+use pullback_core::{Array, NodeKind};
+use rustc_hash::FxHashSet;
+
+use crate::batch::{Entry, VmapTrace};
+use crate::walk::{id, visited};
+
+/// What a trace is of.
+#[derive(Clone)]
+pub(crate) enum Kind {
+    /// `grad` or `jvp`, whose leaves have values; or a rule being transposed.
+    Derivative(&'static str),
+    Vmap(Arc<VmapTrace>),
+    /// The body of a custom function, or a vmap rule.
+    Inner,
+    /// A function being recorded, to be called without the host language.
+    Compile,
+}
+
+#[derive(Clone)]
+pub(crate) struct Trace {
+    pub number: u64,
+    pub kind: Kind,
+}
+
+thread_local! {
+    static STACK: RefCell<Vec<Trace>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Closes its trace when dropped, also when an error or a panic passes by.
+pub(crate) struct Guard {
+    pub number: u64,
+    depth: usize,
+    live: Option<Live>,
+}
+
+impl Guard {
+    /// Closes the trace. Nodes that depend on it keep their inputs for as long as the answer is held.
+    pub fn close(mut self) -> Option<Live> {
+        self.live.take()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Moved out first: dropping a vmap drops nodes, and with them closures of users.
+        drop(STACK.with_borrow_mut(|stack| stack.split_off(self.depth.min(stack.len()))));
+    }
+}
+
+/// Opens a trace with a fresh number.
+pub(crate) fn open(kind: Kind) -> Guard {
+    let number = match &kind {
+        Kind::Vmap(trace) => trace.number,
+        _ => trace::next(),
+    };
+    // Only derivatives have leaves with values: what depends on other leaves is never evaluated, so it forgets
+    // nothing.
+    let live = matches!(kind, Kind::Derivative(_)).then(|| Live::new(number));
+    STACK.with_borrow_mut(|stack| {
+        stack.push(Trace { number, kind });
+        Guard { number, depth: stack.len() - 1, live }
+    })
+}
+
+/// Active traces, outermost first. A copy: nothing is borrowed while user code runs.
+pub(crate) fn active() -> Vec<Trace> {
+    STACK.with_borrow(Vec::clone)
+}
+
+/// Whether any transform is tracing on this thread.
+pub fn any_active() -> bool {
+    STACK.with_borrow(|stack| !stack.is_empty())
+}
+
+/// Whether something numbered `number` may depend on an active trace.
+pub(crate) fn maybe_active(number: u64) -> bool {
+    STACK.with_borrow(|stack| stack.iter().any(|trace| trace.floor() <= number))
+}
+
+/// Whether something numbered `number` may depend on an active derivative inside trace `above`.
+pub(crate) fn maybe_differentiated(number: u64, above: u64) -> bool {
+    STACK.with_borrow(|stack| {
+        let inside = |t: &&Trace| t.number > above && t.number <= number;
+        stack.iter().filter(inside).any(Trace::is_derivative)
+    })
+}
+
+/// The innermost active vmap that maps one of `args`, with their batched forms.
+pub(crate) fn innermost_vmap(args: &[Array]) -> Result<Option<(Arc<VmapTrace>, Vec<Entry>)>> {
+    let number = args.iter().map(Array::number).max().unwrap_or(0);
+    for trace in active().into_iter().rev() {
+        let Kind::Vmap(trace) = trace.kind else { continue };
+        if trace.floor > number {
+            continue;
+        }
+        let entries = args.iter().map(|arg| trace.replay(arg)).collect::<Result<Vec<Entry>>>()?;
+        if entries.iter().any(|entry| entry.axis.is_some()) {
+            return Ok(Some((trace, entries)));
+        }
+    }
+    Ok(None)
+}
+
+/// The active trace of the kind wanted whose leaf `array` depends on: exact, at the price of a walk.
+pub(crate) fn owner(array: &Array, wanted: impl Fn(&Trace) -> bool) -> Option<Trace> {
+    let traces: Vec<Trace> = active().into_iter().filter(wanted).collect();
+    let floor = traces.iter().map(Trace::floor).min()?;
+    let (mut stack, mut seen) = (vec![array.node().clone()], FxHashSet::default());
+    while let Some(node) = stack.pop() {
+        visited(1);
+        if node.trace < floor || !seen.insert(id(&node)) {
+            continue;
+        }
+        if let NodeKind::Alias | NodeKind::Tracer(_) = node.kind
+            && let Some(trace) = traces.iter().find(|trace| trace.owns(node.trace))
+        {
+            return Some(trace.clone());
+        }
+        node.with_inputs(|inputs| stack.extend(inputs.iter().map(|input| input.node().clone())));
+    }
+    None
+}
+
+impl Trace {
+    pub fn is_derivative(&self) -> bool {
+        matches!(self.kind, Kind::Derivative(_))
+    }
+
+    pub fn is_vmap_inside(&self, number: u64) -> bool {
+        matches!(self.kind, Kind::Vmap(_)) && self.number > number
+    }
+
+    /// Nothing numbered below this can depend on the trace. Lower than its number for a vmap that goes on where
+    /// one that has ended left off.
+    fn floor(&self) -> u64 {
+        match &self.kind {
+            Kind::Vmap(vmap) => vmap.floor,
+            _ => self.number,
+        }
+    }
+
+    pub fn owns(&self, number: u64) -> bool {
+        match &self.kind {
+            Kind::Vmap(vmap) => vmap.owns(number),
+            _ => self.number == number,
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Derivative(name) => name,
+            Kind::Vmap(_) => "vmap",
+            Kind::Inner => "a custom function",
+            Kind::Compile => "compile",
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The same graph over other leaves.
+
+use std::sync::Arc;
+
+use pullback_base::Result;
+use pullback_core::custom::{CustomCall, Owner};
+use pullback_core::{Array, Key, Node, NodeKind, place};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::walk::{all_edges, id, sorted};
+
+/// Rebuilds over `to` what depends on `from`. Custom nodes stay custom nodes with their rules; bodies and
+/// residuals are rebuilt along, so nothing of the first graph is kept alive. Closures of rules keep what they
+/// captured, so the values put in place must be equal ones.
+pub(crate) fn substitute(outs: &[Array], from: &[Array], to: &[Array], floor: u64) -> Result<Vec<Array>> {
+    rebuild(outs, &order(outs, from, &[], floor), from, to, &|call| call.owner.clone())
+}
+
+/// Nodes that have to be rebuilt, each after what it holds. The walk ends at `ends` as well.
+pub(crate) fn order(outs: &[Array], from: &[Array], ends: &[Array], floor: u64) -> Vec<Arc<Node>> {
+    let mut touched: FxHashSet<usize> = from.iter().map(|leaf| id(leaf.node())).collect();
+    let ends: FxHashSet<usize> = from.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
+    let mut order = sorted(outs, |node| node.trace >= floor && !ends.contains(&id(node)), all_edges);
+    let mut edges = Vec::new();
+    order.retain(|node| {
+        all_edges(node, &mut edges);
+        let hit = edges.drain(..).any(|x| touched.contains(&id(&x)));
+        if hit {
+            touched.insert(id(node));
+        }
+        hit
+    });
+    order
+}
+
+/// Rebuilds the nodes in `order`, and answers `outs` over `to`. `owner` says by whom a call is to be answered.
+pub(crate) fn rebuild(
+    outs: &[Array],
+    order: &[Arc<Node>],
+    from: &[Array],
+    to: &[Array],
+    owner: &dyn Fn(&CustomCall) -> Owner,
+) -> Result<Vec<Array>> {
+    let mut known: FxHashMap<Key, Array> = from.iter().map(Array::key).zip(to.iter().cloned()).collect();
+    for node in order {
+        let get = |x: &Array| known.get(&x.key()).cloned().unwrap_or_else(|| x.clone());
+        let inputs: Vec<Array> = node.with_inputs(|inputs| inputs.iter().map(get).collect());
+        let _here = place::on(Some(node.device));
+        let new: Vec<Array> = match &node.kind {
+            NodeKind::Alias => vec![inputs[0].alias(node.trace)],
+            NodeKind::Op(op, params) => {
+                Array::apply_all(op, params.clone(), &inputs.iter().collect::<Vec<_>>())?.into_vec()
+            }
+            NodeKind::Custom => match node.custom() {
+                Some(call) => call.over(owner(&call), node, inputs, &get).outputs().into_vec(),
+                // It has forgotten what it depended on since it was listed, and stands for its elements.
+                None => continue,
+            },
+            NodeKind::Const(_) | NodeKind::Data | NodeKind::Tracer(_) => {
+                unreachable!("a leaf has no edges")
+            }
+        };
+        for (old, new) in node.outputs().iter().zip(new) {
+            known.insert(old.key(), new);
+        }
+    }
+    Ok(outs.iter().map(|out| known.get(&out.key()).cloned().unwrap_or_else(|| out.clone())).collect())
+}

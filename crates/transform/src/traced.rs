@@ -1,0 +1,188 @@
+//! A function recorded once and called without the host language: what `compile` keeps.
+
+use std::sync::Arc;
+
+use pullback_base::{Aval, Error, Result};
+use pullback_core::custom::{Call, CustomCall, Function, Mapped, Offers, Owner, Rules, Value};
+use pullback_core::{Array, Node};
+
+use crate::custom::door::boundary;
+use crate::stack::{self, Kind};
+use crate::substitute::{order, rebuild};
+use crate::{Fun, count};
+
+/// A recorded function.
+pub struct Traced {
+    record: Arc<Record>,
+    outs: Vec<Array>,
+    /// What has to be rebuilt for other arguments, each after what it holds.
+    order: Vec<Arc<Node>>,
+    captured: Vec<Array>,
+}
+
+/// The leaves of a record, and the trace they belong to.
+struct Record {
+    leaves: Vec<Array>,
+    number: u64,
+}
+
+/// Records `f` on leaves of the given types, which have no elements. Custom functions stay what they are, with
+/// their rules; arrays that come from outside stay as they are, and get their true gradient.
+///
+/// ```
+/// use pullback_base::{Aval, Dtype, Scalar};
+/// use pullback_core::Array;
+///
+/// # fn main() -> pullback_base::Result<()> {
+/// let square = pullback_transform::trace(&|x| Ok(vec![&x[0] * &x[0]]), &[Aval::new([], Dtype::F32)])?;
+/// let y = square.call(&[Array::scalar(Scalar::Float(3.), Dtype::F32)])?;
+/// assert_eq!(y[0].dtype(), Dtype::F32);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// What `f` answers.
+pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
+    let trace = stack::open(Kind::Compile);
+    let number = trace.number;
+    let leaves: Vec<Array> =
+        avals.iter().map(|aval| Array::tracer(aval.clone(), "compile", number)).collect();
+    let outs = f(&leaves)?;
+    drop(trace);
+    let order = order(&outs, &leaves, &[], number);
+    let captured = boundary(&outs, &leaves, number);
+    Ok(Traced { record: Arc::new(Record { leaves, number }), outs, order, captured })
+}
+
+impl Traced {
+    /// The function of `args`: its graph, with rules and all, over them.
+    ///
+    /// # Errors
+    /// `Value` for arguments of other types than the recorded ones.
+    pub fn call(&self, args: &[Array]) -> Result<Vec<Array>> {
+        let leaves = &self.record.leaves;
+        if args.len() != leaves.len() {
+            let (want, got) = (count(leaves.len(), "argument"), args.len());
+            return Err(Error::value(format!("[compile] expected {want}, got {got}")));
+        }
+        if let Some(i) = (0..args.len()).find(|&i| args[i].aval() != leaves[i].aval()) {
+            let (want, got) = (leaves[i].aval(), args[i].aval());
+            return Err(Error::value(format!("[compile] expected {want} for argument {i}, got {got}")));
+        }
+        let over: Arc<[Array]> = args.into();
+        let owner = |call: &CustomCall| continued(&self.record, &over, call);
+        rebuild(&self.outs, &self.order, leaves, args, &owner)
+    }
+
+    /// Types of the results.
+    pub fn avals(&self) -> Vec<Aval> {
+        self.outs.iter().map(|out| out.aval().clone()).collect()
+    }
+
+    /// The types of arguments that it was recorded for.
+    pub fn arguments(&self) -> Vec<Aval> {
+        self.record.leaves.iter().map(|leaf| leaf.aval().clone()).collect()
+    }
+
+    /// What came from outside while some other transform was tracing, and may be a tracer of that: a record that
+    /// has any is of no use once that transform has ended.
+    pub fn captured(&self) -> &[Array] {
+        &self.captured
+    }
+}
+
+/// The function and rules of a recorded call, for other arguments: their closures may have captured leaves of
+/// the record, for which the arguments stand.
+fn continued(record: &Arc<Record>, over: &Arc<[Array]>, call: &CustomCall) -> Owner {
+    let inner = &call.owner;
+    let place = Place { record: record.clone(), over: over.clone() };
+    let rules = Arc::new(Continued { inner: inner.rules.clone(), place: place.clone() });
+    if call.body.get().is_some() {
+        return Owner { func: inner.func.clone(), rules };
+    }
+    // The body has yet to be run, and may have captured something as well.
+    let fun = inner.func.clone();
+    let func = Function {
+        id: fun.id,
+        name: fun.name.clone(),
+        args: fun.args.clone(),
+        missing: fun.missing,
+        captured: fun.captured,
+        fun: Box::new(move |x| place.all(&(fun.fun)(x)?, x)),
+    };
+    Owner { func: Arc::new(func), rules }
+}
+
+/// Arguments in place of leaves.
+#[derive(Clone)]
+struct Place {
+    record: Arc<Record>,
+    over: Arc<[Array]>,
+}
+
+impl Place {
+    /// What a closure answered, over the arguments. What the closure was given is over them already: the walk
+    /// ends there, and at what is older than the record.
+    fn all(&self, arrays: &[Array], given: &[Array]) -> Result<Vec<Array>> {
+        let Record { leaves, number } = &*self.record;
+        let order = order(arrays, leaves, given, *number);
+        rebuild(arrays, &order, leaves, &self.over, &|call| continued(&self.record, &self.over, call))
+    }
+
+    fn value(&self, value: Value, given: &[Array]) -> Result<Value> {
+        Ok(match value {
+            Value::Array(array) => Value::Array(self.all(&[array], given)?.swap_remove(0)),
+            Value::Tuple(values) => {
+                let each = values.into_iter().map(|value| self.value(value, given));
+                Value::Tuple(each.collect::<Result<_>>()?)
+            }
+            other => other,
+        })
+    }
+}
+
+/// What a derivative rule is given.
+fn given(call: &Call, more: &[Option<Array>]) -> Vec<Array> {
+    let kept = call.residuals.iter().flatten();
+    call.inputs.iter().chain(&call.outputs).chain(kept).chain(more.iter().flatten()).cloned().collect()
+}
+
+/// Rules whose results are put over other arguments.
+struct Continued {
+    inner: Arc<dyn Rules>,
+    place: Place,
+}
+
+impl Rules for Continued {
+    fn offers(&self) -> Offers {
+        self.inner.offers()
+    }
+
+    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+        let (mut outs, kept) = self.inner.forward(inputs)?;
+        let n = outs.len();
+        outs.extend(kept);
+        let mut outs = self.place.all(&outs, inputs)?;
+        let kept = outs.split_off(n);
+        Ok((outs, kept))
+    }
+
+    fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
+        self.place.value(self.inner.vjp(call, cotangents)?, &given(call, cotangents))
+    }
+
+    fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
+        self.place.value(self.inner.jvp(call, tangents)?, &given(call, tangents))
+    }
+
+    fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
+        let (outs, axes) = self.inner.vmap(inputs, axes, size)?;
+        Ok((self.place.all(&outs, inputs)?, axes))
+    }
+
+    fn batched(&self) -> Option<Arc<dyn Rules>> {
+        // Rules of our own speak of the recorded body alone.
+        self.inner.batched()
+    }
+}

@@ -1,0 +1,92 @@
+//! Bounded walks: every transform visits only what its own trace, or a later one, built.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use pullback_core::{Array, Key, Node};
+use rustc_hash::FxHashSet;
+
+thread_local! {
+    static VISITS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Nodes visited by walks on this thread so far.
+pub fn visits() -> usize {
+    VISITS.get()
+}
+
+/// Every walk counts what it visits: that it is bounded is a law, and tested.
+pub(crate) fn visited(nodes: usize) {
+    VISITS.set(VISITS.get() + nodes);
+}
+
+/// Identity of a node, valid while somebody holds it.
+pub(crate) fn id(node: &Arc<Node>) -> usize {
+    Arc::as_ptr(node) as usize
+}
+
+/// Nodes below `roots`, numbered `floor` or above, that depend on one of `leaves`: each after its inputs, and
+/// without the leaves themselves. The walk ends at them, and at `ends`.
+///
+/// The number bounds the walk and the second pass makes it exact: what was built during the trace without
+/// depending on it is neither differentiated nor asked for its rules.
+pub(crate) fn dependents(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Vec<Arc<Node>> {
+    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
+    let ends: FxHashSet<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
+    let enter = |node: &Arc<Node>| node.trace >= floor && !ends.contains(&id(node));
+    let mut order = sorted(roots, enter, |node, to| {
+        node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
+    });
+    let mut marked = FxHashSet::default();
+    order.retain(|node| {
+        let depends = |x: &Array| keys.contains(&x.key()) || marked.contains(&id(x.node()));
+        let hit = node.with_inputs(|inputs| inputs.iter().any(depends));
+        if hit {
+            marked.insert(id(node));
+        }
+        hit
+    });
+    order
+}
+
+/// Whether one of `roots` depends on one of `leaves`.
+pub(crate) fn depends(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
+    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
+    let order = dependents(roots, leaves, &[], floor);
+    let nodes: FxHashSet<usize> = order.iter().map(id).collect();
+    roots.iter().any(|root| keys.contains(&root.key()) || nodes.contains(&id(root.node())))
+}
+
+/// Nodes reachable from `roots` through nodes that satisfy `enter`, each after its inputs. The stack is
+/// explicit: a graph may be deeper than any call stack.
+pub(crate) fn sorted(
+    roots: &[Array],
+    enter: impl Fn(&Arc<Node>) -> bool,
+    edges: impl Fn(&Node, &mut Vec<Arc<Node>>),
+) -> Vec<Arc<Node>> {
+    let (mut order, mut seen, mut visits, mut below) = (Vec::new(), FxHashSet::default(), 0, Vec::new());
+    let mut stack: Vec<(Arc<Node>, bool)> =
+        roots.iter().rev().map(|root| (root.node().clone(), false)).collect();
+    while let Some((node, inputs_done)) = stack.pop() {
+        if inputs_done {
+            order.push(node);
+            continue;
+        }
+        visits += 1;
+        if enter(&node) && seen.insert(id(&node)) {
+            edges(&node, &mut below);
+            stack.push((node, true));
+            stack.extend(below.drain(..).map(|input| (input, false)));
+        }
+    }
+    visited(visits);
+    order
+}
+
+/// Inputs, and for a custom node what its body and residuals lead to.
+pub(crate) fn all_edges(node: &Node, to: &mut Vec<Arc<Node>>) {
+    node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
+    if let Some(call) = node.custom() {
+        to.extend(call.inner().map(|x| x.node().clone()));
+    }
+}
