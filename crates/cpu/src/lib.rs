@@ -19,6 +19,8 @@ mod regs;
 mod run;
 mod space;
 mod steps;
+#[cfg(test)]
+mod tests;
 pub mod threads;
 mod translate;
 mod walk;

@@ -10,9 +10,9 @@ fn pb_two_prod(a: f32, b: f32) -> vec2<f32> {
     return vec2<f32>(product, (((ah * bh - product) + ah * bl) + al * bh) + al * bl);
 }
 
-// a + b exactly, as two numbers; |a| >= |b| or a = 0.
+// a + b exactly, as two numbers; |a| >= |b| or a = 0. Compilers take (a + b) - a for b: so the sum is hidden.
 fn pb_two_sum(a: f32, b: f32) -> vec2<f32> {
-    let sum = a + b;
+    let sum = pb_from_bits(bitcast<u32>(a + b));
     return vec2<f32>(sum, b - (sum - a));
 }
 
