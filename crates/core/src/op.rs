@@ -102,6 +102,9 @@ impl Dtypes {
     }
 }
 
+/// Types of the results of a row.
+pub type Results = SmallVec<[Aval; 1]>;
+
 /// Column `infer`. The types of operands have been checked against `dtypes` when a custom rule runs, except that
 /// only `Same` and `Truth` compare operands with each other.
 pub enum Infer {
@@ -112,7 +115,7 @@ pub enum Infer {
     /// One result, by rule.
     One(fn(&Params, &[&Aval]) -> Result<Aval>),
     /// Several results.
-    Many(fn(&Params, &[&Aval]) -> Result<SmallVec<[Aval; 1]>>),
+    Many(fn(&Params, &[&Aval]) -> Result<Results>),
 }
 
 /// d(result)/d(operand), elementwise, from the operands and the result.
@@ -205,12 +208,15 @@ pub enum Api {
     Composed,
 }
 
+/// Elements of the result, from operands with their elements and the type of the result.
+pub type ByDefinition = fn(&Params, &[(&Aval, &[f64])], &Aval) -> Vec<f64>;
+
 /// The value by an independent way, in f64.
 pub enum Reference {
     /// Of one element of each operand.
     Each(fn(&[f64]) -> f64),
     /// Of whole operands.
-    Whole(fn(&Params, &[(&Aval, &[f64])], &Aval) -> Vec<f64>),
+    Whole(ByDefinition),
     /// Checked by tests of its own, and where.
     Elsewhere(&'static str),
 }
@@ -242,7 +248,7 @@ impl OpDef {
     ///
     /// # Errors
     /// `Type` for an operand of a type the row does not take, `Value` for operands that do not fit together.
-    pub fn infer(&self, params: &Params, avals: &[&Aval]) -> Result<SmallVec<[Aval; 1]>> {
+    pub fn infer(&self, params: &Params, avals: &[&Aval]) -> Result<Results> {
         if let Some(aval) = avals.iter().find(|aval| !self.dtypes.has(aval.dtype)) {
             let want = self.dtypes.words();
             return Err(Error::type_(format!("[{}] expected {want}, got {}", self.name, aval.dtype)));

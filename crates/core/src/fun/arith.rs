@@ -4,6 +4,7 @@ use pullback_base::promote::promote;
 use pullback_base::{Dtype, Error, Kind, Result, Scalar, shape};
 
 use crate::array::Array;
+use crate::custom::fence;
 use crate::op::OpDef;
 use crate::ops::{angle, arith, bits, convert, exponential, logic, special};
 use crate::params::Params;
@@ -251,7 +252,7 @@ pub fn where_(condition: &Array, x: &Array, y: &Array) -> Result<Array> {
 /// # Errors
 /// None.
 pub fn stop_gradient(x: &Array) -> Result<Array> {
-    if x.is_inexact() { Array::apply(&convert::STOP_GRADIENT, Params::None, &[x]) } else { Ok(x.clone()) }
+    if x.is_inexact() { fence::stop_gradient(x) } else { Ok(x.clone()) }
 }
 
 /// A truth value.

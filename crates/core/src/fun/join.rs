@@ -60,7 +60,7 @@ pub fn split(x: &Array, cuts: Cuts, axis: isize) -> Result<Vec<Array>> {
     let axis = shape::axis("split", axis, x.ndim())?;
     let n = x.shape()[axis];
     let ends: Vec<usize> = match cuts {
-        Cuts::Parts(parts) if parts == 0 || n % parts != 0 => {
+        Cuts::Parts(parts) if parts == 0 || !n.is_multiple_of(parts) => {
             let text = format!("[split] expected a divisor of axis {axis} of size {n}, got {parts} parts");
             return Err(Error::value(text));
         }

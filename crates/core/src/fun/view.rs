@@ -32,7 +32,7 @@ pub fn reshape_to(x: &Array, sizes: &[isize]) -> Result<Array> {
         sizes.iter().filter(|&&size| size >= 0).try_fold(1usize, |acc, &size| acc.checked_mul(size as usize));
     let known = known.ok_or_else(wrong)?;
     let free = match sizes.contains(&-1) {
-        true if known == 0 || x.size() % known != 0 => return Err(wrong()),
+        true if known == 0 || !x.size().is_multiple_of(known) => return Err(wrong()),
         true => x.size() / known,
         false => 0,
     };

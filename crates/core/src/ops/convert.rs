@@ -65,15 +65,4 @@ ops! {
             ulps: 0.,
         },
     }
-    /// The same elements, of which no derivative is taken: to every transform they are a constant.
-    STOP_GRADIENT = "stop_gradient" ("a") {
-        dtypes: Dtypes::Any,
-        infer: Infer::Same,
-        diff: Diff::Zero,
-        batch: SAME,
-        kernel: Kernel::View(|_, x, _| Some(x.clone())),
-        api: Api::Unary,
-        // Of integers, because a difference quotient sees what no derivative is to see.
-        test: Test { reference: Reference::Each(|x| x[0]), samples: &[super::unary_of(super::I32, -9., 9.)], ulps: 0. },
-    }
 }

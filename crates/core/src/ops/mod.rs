@@ -16,7 +16,7 @@ pub mod scatter;
 pub mod shape;
 pub mod special;
 
-use pullback_base::{Aval, Dtype, Result};
+use pullback_base::{Aval, Dtype, Error, Result};
 
 use crate::array::Array;
 use crate::op::{Batch, OpDef, Sample};
@@ -87,6 +87,25 @@ const fn binary_of(dtypes: &'static [Dtype], lo: f64, hi: f64) -> Sample {
 /// The axes of `aval` but those in `axes`.
 pub(crate) fn kept(aval: &Aval, axes: &[usize]) -> Vec<usize> {
     (0..aval.shape.ndim()).filter(|axis| !axes.contains(axis)).collect()
+}
+
+/// Refuses axes that the operand does not have.
+pub(crate) fn has_axes(op: &str, params: &Params, x: &Aval) -> Result<()> {
+    let (one, list);
+    let axes = match params {
+        Params::Axes(axes) => {
+            list = axes;
+            &list[..]
+        }
+        other => {
+            one = [other.axis()];
+            &one[..]
+        }
+    };
+    match axes.iter().find(|&&axis| axis >= x.shape.ndim()) {
+        Some(axis) => Err(Error::value(format!("[{op}] expected an array with axis {axis}, got {x}"))),
+        None => Ok(()),
+    }
 }
 
 /// What a derivative is made of: functions of operands that have met before, so that they fit.

@@ -3,7 +3,7 @@
 use pullback_base::{Aval, Dtype, Error, Result};
 use pullback_kernels::Whole;
 
-use super::{F32, I32, SHIFT};
+use super::{F32, I32, SHIFT, has_axes};
 use crate::array::Array;
 use crate::fun;
 use crate::op::{Api, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test, WholeCall};
@@ -42,7 +42,7 @@ ops! {
     /// Elements along an axis in ascending order, NaN last.
     SORT = "sort" ("a") {
         dtypes: Dtypes::Real,
-        infer: Infer::One(|_, x| Ok(x[0].clone())),
+        infer: Infer::One(|params, x| has_axes("sort", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             jvp: |params, x, _, t| {
                 let Some(t) = &t[0] else { return Ok(vec![None]) };
@@ -68,7 +68,7 @@ ops! {
     /// Positions that would sort the elements along an axis; equal elements keep their order.
     ARGSORT = "argsort" ("a") {
         dtypes: Dtypes::Real,
-        infer: Infer::One(|_, x| Ok(x[0].retyped(Dtype::U32))),
+        infer: Infer::One(|params, x| has_axes("argsort", params, x[0]).map(|()| x[0].retyped(Dtype::U32))),
         diff: Diff::Zero,
         batch: SHIFT,
         kernel: Kernel::Whole(|params, x, out| same(Whole::ArgSort, params, x, out)),
@@ -90,6 +90,7 @@ const SAMPLES: &[Sample] = &[
 ];
 
 fn positions(op: &str, params: &Params, x: &[&Aval]) -> Result<Aval> {
+    has_axes(op, params, x[0])?;
     let out = Aval::new(x[0].shape.without(params.axis()), Dtype::U32);
     if out.size() > 0 && x[0].shape[params.axis()] == 0 {
         return Err(Error::value(format!("[{op}] expected an axis with elements, got {}", x[0])));

@@ -3,7 +3,7 @@
 use pullback_base::{Aval, Result};
 use pullback_kernels::{Cumulate, Whole};
 
-use super::{F32, I32, SHIFT};
+use super::{F32, I32, SHIFT, has_axes};
 use crate::array::Array;
 use crate::fun;
 use crate::op::{Api, Diff, Dtypes, Infer, Kernel, OpDef, Reference, Sample, Test, WholeCall};
@@ -14,7 +14,7 @@ ops! {
     /// Running sum along an axis, forwards or backwards, with or without the element itself.
     CUMSUM = "cumsum" ("a") {
         dtypes: Dtypes::Number,
-        infer: Infer::One(|_, x| Ok(x[0].clone())),
+        infer: Infer::One(|params, x| has_axes("cumsum", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Linear(&[Some(|params, _, g| Array::apply(&CUMSUM, turned(params), &[g]))]),
         batch: SHIFT,
         kernel: Kernel::Whole(|params, x, _| call(Cumulate::Sum, params, x)),
@@ -29,7 +29,7 @@ ops! {
     /// is right at zeros too.
     CUMPROD = "cumprod" ("a") {
         dtypes: Dtypes::Number,
-        infer: Infer::One(|_, x| Ok(x[0].clone())),
+        infer: Infer::One(|params, x| has_axes("cumprod", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             // y[i] = x[i] y[i-1], so t[i] = x[i] t[i-1] + y[i-1] tx[i].
             jvp: |params, x, _, t| {
@@ -62,7 +62,7 @@ ops! {
     /// the latest has the derivative.
     CUMMAX = "cummax" ("a") {
         dtypes: Dtypes::RealNumber,
-        infer: Infer::One(|_, x| Ok(x[0].clone())),
+        infer: Infer::One(|params, x| has_axes("cummax", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             jvp: |params, x, _, t| record_jvp(&CUMMAX, params, x, t),
             vjp: |params, x, _, g| record_vjp(&CUMMAX, params, x, g),
@@ -80,7 +80,7 @@ ops! {
     /// the latest has the derivative.
     CUMMIN = "cummin" ("a") {
         dtypes: Dtypes::RealNumber,
-        infer: Infer::One(|_, x| Ok(x[0].clone())),
+        infer: Infer::One(|params, x| has_axes("cummin", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             jvp: |params, x, _, t| record_jvp(&CUMMIN, params, x, t),
             vjp: |params, x, _, g| record_vjp(&CUMMIN, params, x, g),

@@ -3,7 +3,7 @@
 use pullback_base::{Aval, Error, Layout, Result, Shape};
 use pullback_kernels::Whole;
 
-use super::SHIFT;
+use super::{SHIFT, has_axes};
 use crate::array::{Array, mismatch};
 use crate::fun;
 use crate::op::{Api, Batch, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test, WholeCall};
@@ -43,6 +43,10 @@ ops! {
     TRANSPOSE = "transpose" ("a") {
         dtypes: Dtypes::Any,
         infer: Infer::One(|params, x| {
+            has_axes("transpose", params, x[0])?;
+            if params.axes().len() != x[0].shape.ndim() {
+                return Err(mismatch("transpose", "an array with an axis for every place", x));
+            }
             Ok(x[0].reshaped(params.axes().iter().map(|&axis| x[0].shape[axis]).collect::<Vec<_>>()))
         }),
         diff: Diff::Linear(&[Some(|params, _, g| fun::transpose(g, &inverse(params.axes())))]),
@@ -102,7 +106,12 @@ ops! {
     /// Elements at regular distances along each axis; steps may be negative.
     SLICE = "slice" ("a") {
         dtypes: Dtypes::Any,
-        infer: Infer::One(|params, x| Ok(x[0].reshaped(params.shape().clone()))),
+        infer: Infer::One(|params, x| match params {
+            Params::Slice { start, step, shape } if reaches(start, step, shape, &x[0].shape) => {
+                Ok(x[0].reshaped(shape.clone()))
+            }
+            _ => Err(mismatch("slice", "an array that has the elements", x)),
+        }),
         diff: Diff::Linear(&[Some(|params, x, g| match params {
             Params::Slice { start, step, .. } => fun::place(g, &g.weak(0.), start, step, x[0].shape()),
             other => unreachable!("a slice has slice params, found {other:?}"),
@@ -140,7 +149,10 @@ ops! {
     PLACE = "place" ("a", "fill") {
         dtypes: Dtypes::Any,
         infer: Infer::One(|params, x| {
-            let fits = x[1].shape.is_empty() && x[0].dtype == x[1].dtype && x[0].shape.ndim() == params.shape().ndim();
+            let Params::Place { start, step, shape } = params else {
+                unreachable!("a place has place params, found {params:?}")
+            };
+            let fits = x[1].shape.is_empty() && x[0].dtype == x[1].dtype && reaches(start, step, &x[0].shape, shape);
             if fits { Ok(x[0].reshaped(params.shape().clone())) } else {
                 Err(mismatch("pad", "an array and a scalar of one type", x))
             }
@@ -204,6 +216,10 @@ ops! {
         dtypes: Dtypes::Any,
         infer: Infer::One(|params, x| {
             let axis = params.axis();
+            if x.is_empty() {
+                return Err(mismatch("concatenate", "at least one array", x));
+            }
+            has_axes("concatenate", params, x[0])?;
             let fits = |y: &&&Aval| y.dtype == x[0].dtype
                 && y.shape.ndim() == x[0].shape.ndim()
                 && y.shape.iter().zip(&x[0].shape[..]).enumerate().all(|(at, (a, b))| at == axis || a == b);
@@ -248,6 +264,18 @@ ops! {
             ulps: 0.,
         },
     }
+}
+
+/// Whether every axis of `of` has `count` elements from `start`, `step` apart.
+fn reaches(start: &[usize], step: &[isize], count: &Shape, of: &Shape) -> bool {
+    let last = |axis: usize| start[axis] as isize + (count[axis] as isize - 1) * step[axis];
+    let inside = |at: isize, axis: usize| at >= 0 && at < of[axis] as isize;
+    let ndim = of.ndim();
+    start.len() == ndim
+        && step.len() == ndim
+        && count.ndim() == ndim
+        && (0..ndim)
+            .all(|axis| count[axis] == 0 || (inside(start[axis] as isize, axis) && inside(last(axis), axis)))
 }
 
 const GROW: Batch = Batch::Lead(|params, size, _| Params::Shape(params.shape().with(0, size)));
