@@ -16,10 +16,12 @@
 pub mod devices;
 pub mod eval;
 pub mod host;
+pub mod info;
 
 pub use devices::{available, synchronize};
 pub use eval::{eval, explain, kernels, plans, settle, take_notices};
 pub use host::{array, from_bytes, from_f64, host, to_f64};
+pub use info::info;
 pub use pullback_base::{
     Aval, Device, Dtype, Error, ErrorKind, Kind, Result, Scalar, Shape, Storage, promote, shape,
 };
