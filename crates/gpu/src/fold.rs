@@ -218,7 +218,8 @@ impl Printer<'_> {
         if needs_kept || self.halves.full() {
             out += &unravel("k", "c", kept, AXES);
         }
-        for input in 0..=self.program().inputs.len() {
+        let walks = self.program().inputs.len() + usize::from(self.halves.full());
+        for input in 0..walks {
             let at = self.walk(input);
             let mut base = param(at);
             if self.program().inputs.get(input) != Some(&Class::Scalar) {
