@@ -35,7 +35,7 @@ use pullback_core::Array;
 
 pub use custom::{Custom, checkpoint, take_warnings};
 pub use forward::{jvp, jvp_dense};
-pub use pullback_core::custom::fence::stop_gradient;
+pub use pullback_core::fun::stop_gradient;
 pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
 pub use stack::any_active;

@@ -109,12 +109,16 @@ pub fn value_and_grad(f: &Fun, primals: &[Array], wrt: &[usize]) -> Result<(Vec<
             return Err(Error::type_(text + "; cast it, or leave it out of the arguments to differentiate"));
         }
     }
+    // Somebody may ask for one argument twice: it is one leaf.
+    let mut distinct: Vec<usize> = wrt.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
     let among = |x: &[Array]| {
         let mut all = primals.to_vec();
-        wrt.iter().zip(x).for_each(|(&i, x)| all[i] = x.clone());
+        distinct.iter().zip(x).for_each(|(&i, x)| all[i] = x.clone());
         f(&all)
     };
-    let wanted: Vec<Array> = wrt.iter().map(|&i| primals[i].clone()).collect();
+    let wanted: Vec<Array> = distinct.iter().map(|&i| primals[i].clone()).collect();
     let (outs, pullback) = vjp(&among, &wanted)?;
     let Some(loss) = outs.first() else {
         return Err(Error::value("[grad] expected a function that returns a scalar, got one without result"));
@@ -123,8 +127,9 @@ pub fn value_and_grad(f: &Fun, primals: &[Array], wrt: &[usize]) -> Result<(Vec<
     let mut seeds = vec![None; outs.len()];
     seeds[0] = Some(loss.full_like(1.));
     let pulled = pullback.call(&seeds)?;
-    let gradients = wanted.iter().zip(pulled).map(|(x, g)| g.unwrap_or_else(|| x.zeros_like())).collect();
-    Ok((outs, gradients))
+    let found: FxHashMap<usize, Option<Array>> = distinct.into_iter().zip(pulled).collect();
+    let gradient = |i: &usize| found[i].clone().unwrap_or_else(|| primals[*i].zeros_like());
+    Ok((outs, wrt.iter().map(gradient).collect()))
 }
 
 /// Whether an array can be differentiated: it is a real scalar.

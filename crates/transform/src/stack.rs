@@ -72,6 +72,14 @@ pub(crate) fn open(kind: Kind) -> Guard {
     })
 }
 
+/// Makes a record that has ended count as active again: closures made in it may have captured its leaves.
+pub(crate) fn reopen(number: u64) -> Guard {
+    STACK.with_borrow_mut(|stack| {
+        stack.push(Trace { number, kind: Kind::Compile });
+        Guard { number, depth: stack.len() - 1, live: None }
+    })
+}
+
 /// Active traces, outermost first. A copy: nothing is borrowed while user code runs.
 pub(crate) fn active() -> Vec<Trace> {
     STACK.with_borrow(Vec::clone)
@@ -113,7 +121,18 @@ pub(crate) fn innermost_vmap(args: &[Array]) -> Result<Option<(Arc<VmapTrace>, V
 
 /// The active trace of the kind wanted whose leaf `array` depends on: exact, at the price of a walk.
 pub(crate) fn owner(array: &Array, wanted: impl Fn(&Trace) -> bool) -> Option<Trace> {
-    let traces: Vec<Trace> = active().into_iter().filter(wanted).collect();
+    owner_among(array, active().into_iter().filter(wanted).collect())
+}
+
+/// Whether `array` depends on a map or a record that is open inside `vmap`.
+pub(crate) fn is_of_inner(array: &Array, vmap: &VmapTrace) -> bool {
+    let outer = |t: &Trace| t.number != vmap.number;
+    let inner = active().into_iter().skip_while(outer).skip(1);
+    let wanted = |t: &Trace| matches!(t.kind, Kind::Vmap(_) | Kind::Compile);
+    owner_among(array, inner.filter(wanted).collect()).is_some()
+}
+
+fn owner_among(array: &Array, traces: Vec<Trace>) -> Option<Trace> {
     let floor = traces.iter().map(Trace::floor).min()?;
     let (mut stack, mut seen) = (vec![array.node().clone()], FxHashSet::default());
     while let Some(node) = stack.pop() {
@@ -134,10 +153,6 @@ pub(crate) fn owner(array: &Array, wanted: impl Fn(&Trace) -> bool) -> Option<Tr
 impl Trace {
     pub fn is_derivative(&self) -> bool {
         matches!(self.kind, Kind::Derivative(_))
-    }
-
-    pub fn is_vmap_inside(&self, number: u64) -> bool {
-        matches!(self.kind, Kind::Vmap(_)) && self.number > number
     }
 
     /// Nothing numbered below this can depend on the trace. Lower than its number for a vmap that goes on where

@@ -109,7 +109,7 @@ fn continued(record: &Arc<Record>, over: &Arc<[Array]>, call: &CustomCall) -> Ow
         args: fun.args.clone(),
         missing: fun.missing,
         captured: fun.captured,
-        fun: Box::new(move |x| place.all(&(fun.fun)(x)?, x)),
+        fun: Box::new(move |x| place.all(&place.run(|| (fun.fun)(x))?, x)),
     };
     Owner { func: Arc::new(func), rules }
 }
@@ -128,6 +128,12 @@ impl Place {
         let Record { leaves, number } = &*self.record;
         let order = order(arrays, leaves, given, *number);
         rebuild(arrays, &order, leaves, &self.over, &|call| continued(&self.record, &self.over, call))
+    }
+
+    /// Runs a closure that may have captured leaves of the record.
+    fn run<R>(&self, closure: impl FnOnce() -> Result<R>) -> Result<R> {
+        let _open = stack::reopen(self.record.number);
+        closure()
     }
 
     fn value(&self, value: Value, given: &[Array]) -> Result<Value> {
@@ -160,7 +166,7 @@ impl Rules for Continued {
     }
 
     fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
-        let (mut outs, kept) = self.inner.forward(inputs)?;
+        let (mut outs, kept) = self.place.run(|| self.inner.forward(inputs))?;
         let n = outs.len();
         outs.extend(kept);
         let mut outs = self.place.all(&outs, inputs)?;
@@ -169,15 +175,15 @@ impl Rules for Continued {
     }
 
     fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
-        self.place.value(self.inner.vjp(call, cotangents)?, &given(call, cotangents))
+        self.place.value(self.place.run(|| self.inner.vjp(call, cotangents))?, &given(call, cotangents))
     }
 
     fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
-        self.place.value(self.inner.jvp(call, tangents)?, &given(call, tangents))
+        self.place.value(self.place.run(|| self.inner.jvp(call, tangents))?, &given(call, tangents))
     }
 
     fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
-        let (outs, axes) = self.inner.vmap(inputs, axes, size)?;
+        let (outs, axes) = self.place.run(|| self.inner.vmap(inputs, axes, size))?;
         Ok((self.place.all(&outs, inputs)?, axes))
     }
 

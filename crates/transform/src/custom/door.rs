@@ -44,8 +44,9 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
         let one = |aval: &Aval| aval.reshaped(aval.shape.without(0));
         let avals: Vec<Aval> = value.avals.iter().map(one).collect();
         // The body stays untouched, unless traces inside this vmap have to know what it captured: derivatives,
-        // if captures have any, and maps that the rule's own captures belong to. Only running it tells.
-        let inside = |x: &Array| stack::owner(x, |t| t.is_vmap_inside(vmap.number)).is_some();
+        // if captures have any, and maps and records that the rule's own captures belong to. Only running it
+        // tells.
+        let inside = |x: &Array| stack::is_of_inner(x, &vmap);
         let ask = owner.func.captured == Captured::Differentiate
             && stack::maybe_differentiated(u64::MAX, vmap.number)
             || value.inputs()[args.len()..].iter().any(inside);
