@@ -1,0 +1,123 @@
+//! Forward mode is a difference quotient, reverse mode is the transpose of forward mode; at any order, because the
+//! law is asked of derivatives again.
+
+use pullback::transform::{jvp_dense, vjp};
+use pullback::{Array, Dtype, Result, from_f64};
+
+use crate::Fun;
+use crate::case::Case;
+use crate::elements::{Rng, close, direction, values};
+use crate::report::{Outcome, said};
+
+const STEP: f64 = 1e-5;
+
+/// A case as a function of those operands that can be differentiated; the others are held.
+fn float_part<'a>(case: &'a Case, inputs: &[Array]) -> (Vec<Array>, Box<Fun<'a>>) {
+    let held = inputs.to_vec();
+    let free: Vec<usize> = (0..inputs.len()).filter(|&i| inputs[i].is_inexact()).collect();
+    let arguments = free.iter().map(|&i| inputs[i].clone()).collect();
+    let f = move |x: &[Array]| {
+        let mut all = held.clone();
+        free.iter().zip(x).for_each(|(&i, x)| all[i] = x.clone());
+        Ok(case.apply(&all)?.into_iter().filter(Array::is_inexact).collect())
+    };
+    (arguments, Box::new(f))
+}
+
+fn moved(xs: &[Array], ts: &[Array], by: f64) -> Result<Vec<Array>> {
+    let (x, t) = (values(xs)?, values(ts)?);
+    let shift = |i: usize| {
+        let sum: Vec<f64> = x[i].iter().zip(&t[i]).map(|(x, t)| x + by * t).collect();
+        from_f64(&sum, xs[i].aval().clone())
+    };
+    (0..xs.len()).map(shift).collect()
+}
+
+fn dot(xs: &[Array], ys: &[Array]) -> Result<f64> {
+    let (x, y) = (values(xs)?, values(ys)?);
+    Ok(x.iter().flatten().zip(y.iter().flatten()).map(|(x, y)| x * y).sum())
+}
+
+fn directions(rng: &mut Rng, xs: &[Array]) -> Result<Vec<Array>> {
+    xs.iter().map(|x| direction(rng, x)).collect()
+}
+
+/// Whether the derivatives of `f` at `xs`, in `float64`, are right to an order.
+///
+/// # Errors
+/// What differs.
+pub fn check_grads(f: &Fun, xs: &[Array], order: usize, rng: &mut Rng) -> Outcome {
+    let ts = directions(rng, xs).map_err(said)?;
+    let gs = directions(rng, &f(xs).map_err(said)?).map_err(said)?;
+    if order > 1 {
+        let forward = |xs: &[Array]| Ok(jvp_dense(f, xs, &ts)?.1);
+        let reverse = |xs: &[Array]| vjp(f, xs)?.1.call_dense(&gs);
+        let n = check_grads(&forward, xs, order - 1, rng).map_err(|text| format!("of the jvp: {text}"))?;
+        return Ok(
+            n + check_grads(&reverse, xs, order - 1, rng).map_err(|text| format!("of the vjp: {text}"))?
+        );
+    }
+    let (_, pushed) = jvp_dense(f, xs, &ts).map_err(said)?;
+    let found = values(&pushed).map_err(said)?;
+    let at = |by: f64| values(&f(&moved(xs, &ts, by)?)?);
+    let (high, low) = (at(STEP).map_err(said)?, at(-STEP).map_err(said)?);
+    for ((found, high), low) in found.iter().zip(&high).zip(&low) {
+        let quotient: Vec<f64> = high.iter().zip(low).map(|(high, low)| (high - low) / (2. * STEP)).collect();
+        close(found, &quotient, 2e-6, 1.)
+            .map_err(|text| format!("jvp is not the difference quotient: {text}"))?;
+    }
+    let pulled = vjp(f, xs).and_then(|(_, back)| back.call_dense(&gs)).map_err(said)?;
+    let (here, there) = (dot(&pulled, &ts).map_err(said)?, dot(&gs, &pushed).map_err(said)?);
+    close(&[here], &[there], 1e-10, 1.).map_err(|text| format!("vjp is not the transpose of jvp: {text}"))?;
+    Ok(2)
+}
+
+/// The derivative laws of a case at an order, in `float64`.
+///
+/// # Errors
+/// What differs.
+pub fn check(case: &Case, order: usize) -> Outcome {
+    let Some(case) = case.retyped(Dtype::F64).filter(Case::is_differentiable) else { return Ok(0) };
+    let mut rng = Rng::of(&case.name());
+    let inputs = case.inputs(&mut rng).map_err(said)?;
+    let (xs, f) = float_part(&case, &inputs);
+    check_grads(&f, &xs, order, &mut rng)
+}
+
+/// Both modes in `float32` on the current device agree with `float64` on the CPU.
+///
+/// # Errors
+/// What differs.
+pub fn check_single(case: &Case) -> Outcome {
+    let Some(wide) = case.retyped(Dtype::F64).filter(Case::is_differentiable) else { return Ok(0) };
+    let mut rng = Rng::of(&case.name());
+    let narrow = case.inputs(&mut rng).map_err(said)?;
+    let both =
+        |case: &Case, inputs: &[Array], seeds: Option<&(Vec<Vec<f64>>, Vec<Vec<f64>>)>, rng: &mut Rng| {
+            let (xs, f) = float_part(case, inputs);
+            let outs = f(&xs)?;
+            let like = |of: &[Array], seeds: &[Vec<f64>]| -> Result<Vec<Array>> {
+                of.iter().zip(seeds).map(|(x, t)| from_f64(t, x.aval().clone())).collect()
+            };
+            let (ts, gs) = match seeds {
+                Some((ts, gs)) => (like(&xs, ts)?, like(&outs, gs)?),
+                None => (directions(rng, &xs)?, directions(rng, &outs)?),
+            };
+            let (_, pushed) = jvp_dense(&f, &xs, &ts)?;
+            let pulled = vjp(&f, &xs)?.1.call_dense(&gs)?;
+            Ok((values(&pushed)?, values(&pulled)?, (values(&ts)?, values(&gs)?)))
+        };
+    let single = both(case, &narrow, None, &mut rng).map_err(|error: pullback::Error| said(error))?;
+    let _cpu = pullback::place::on(Some(pullback::Device::Cpu));
+    let same = values(&narrow).map_err(said)?;
+    let copies: Result<Vec<Array>> =
+        wide.avals.iter().zip(&same).map(|(a, x)| from_f64(x, a.clone())).collect();
+    let double = both(&wide, &copies.map_err(said)?, Some(&single.2), &mut rng).map_err(said)?;
+    let pairs = [("jvp", &single.0, &double.0), ("vjp", &single.1, &double.1)];
+    for (mode, found, want) in pairs {
+        for (found, want) in found.iter().zip(want) {
+            close(found, want, 1e-4, 1.).map_err(|text| format!("{mode} in float32: {text}"))?;
+        }
+    }
+    Ok(2)
+}
