@@ -85,7 +85,9 @@ fn block(cpu: &Cpu, n: usize) -> Storage {
 }
 
 /// Runs a group over `space`, with inputs that lie as `layout` says.
-fn group(cpu: &Cpu, program: Program, layout: Layout, reduced: &[bool]) -> f64 {
+fn group(cpu: &Cpu, mut program: Program, layout: Layout, reduced: &[bool]) -> f64 {
+    let class = if layout.is_contiguous() { Class::Full } else { Class::Strided };
+    program.inputs.iter_mut().for_each(|input| *input = class);
     let space = layout.shape.clone();
     let count = program.inputs.len();
     let kept: Shape = space.iter().zip(reduced).filter(|(_, r)| !**r).map(|(&n, _)| n).collect();
@@ -150,6 +152,13 @@ fn main() {
         group(&cpu, one(None, None), square(n).transpose(&[1, 0]), &[false, false])
     });
     line("gelu transposed", &large, &|n| group(&cpu, gelu(), square(n).transpose(&[1, 0]), &[false, false]));
+    line("sum of rows transposed", &large, &|n| {
+        group(&cpu, sum(), square(n).transpose(&[1, 0]), &[false, true])
+    });
+    line("sum of middle axis", &large, &|n| {
+        let side = (n as f64).cbrt() as usize;
+        group(&cpu, sum(), Layout::contiguous(&Shape::new(&[side, side, side])), &[false, true, false])
+    });
     for n in [64, 256, 1024] {
         if "matmul".contains(&wanted) {
             let seconds = matmul(&cpu, n);

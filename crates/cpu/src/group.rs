@@ -7,6 +7,7 @@ use pullback_kernels::Isa;
 use pullback_kernels::tile::{fold, layout};
 use smallvec::SmallVec;
 
+use crate::gather::gathered;
 use crate::ir::{Axis, Layout};
 use crate::memory::CpuBuffer;
 use crate::programs::{Form, Known};
@@ -85,7 +86,7 @@ impl Run<'_> {
     /// As `run`.
     unsafe fn all_points(&self, points: usize, outputs: &[*mut u8]) -> Result<()> {
         let classes = &self.known.program.inputs;
-        if classes.iter().any(|&class| class == Class::Strided) {
+        if classes.contains(&Class::Strided) {
             let axes = self.axes(&self.step.space, &[], |_| true);
             // SAFETY: the caller's promise.
             return unsafe { self.points(Part::Points, axes, outputs) };
@@ -273,6 +274,11 @@ unsafe fn launch(
     outputs: &[*mut u8],
     steps: &[usize],
 ) -> Result<()> {
+    // SAFETY: the caller's promise.
+    if let Some((cut, sources, _blocks)) = unsafe { gathered(&input_sizes(known, part), cut, sources)? } {
+        // SAFETY: the caller's promise; what was gathered lies in order.
+        return unsafe { launch(known, isa, part, &cut, &sources, outputs, steps) };
+    }
     let layouts = (0..cut.axes.strides.len()).map(|input| cut.layout(input)).collect();
     let group = known.group(Form { part, axis: cut.axis, layouts }, isa);
     if cut.lead == 0 {

@@ -1,7 +1,7 @@
 //! Floor 4: runs programs on the host's processors.
 //!
 //! `backend` is the door; `group` runs a group program: `space` fits its N-dimensional space to the rows × columns of
-//! the tile machine, `programs` finds or makes its tile code (`translate`, `fuse`, `classes`, `plan`, `steps`, `regs`,
+//! the tile machine, `gather` brings inputs that lie across it into order, `programs` finds or makes its tile code (`translate`, `fuse`, `classes`, `plan`, `steps`, `regs`,
 //! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices. `memory`
 //! and `threads` are what the device has.
 
@@ -9,6 +9,7 @@ mod backend;
 mod classes;
 mod code;
 mod fuse;
+mod gather;
 mod group;
 mod ir;
 mod matmul;

@@ -50,11 +50,17 @@ impl Known {
     }
 }
 
+/// A program seen at an address.
+struct Seen {
+    known: Arc<Known>,
+    /// Keeps the address from being used again.
+    _program: Arc<Program>,
+}
+
 /// The programs of a device.
 #[derive(Default)]
 pub(crate) struct Programs {
-    /// By address; the entry keeps the address from being used again.
-    by_address: RwLock<FxHashMap<usize, (Arc<Program>, Arc<Known>)>>,
+    by_address: RwLock<FxHashMap<usize, Seen>>,
     by_content: Mutex<FxHashMap<Arc<Program>, Arc<Known>>>,
 }
 
@@ -63,8 +69,8 @@ impl Programs {
     pub(crate) fn get(&self, program: &Arc<Program>) -> Arc<Known> {
         let address = Arc::as_ptr(program) as usize;
         let by_address = self.by_address.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, known)) = by_address.get(&address) {
-            return known.clone();
+        if let Some(seen) = by_address.get(&address) {
+            return seen.known.clone();
         }
         drop(by_address);
         let mut by_content = self.by_content.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +83,7 @@ impl Programs {
             .entry(program.clone())
             .or_insert_with(|| Arc::new(Known::new(program.clone())))
             .clone();
-        by_address.insert(address, (program.clone(), known.clone()));
+        by_address.insert(address, Seen { known: known.clone(), _program: program.clone() });
         known
     }
 

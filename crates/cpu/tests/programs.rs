@@ -201,3 +201,27 @@ fn bits_are_looked_at_in_another_type() {
         Setup::new(p, Shape::new(&[5, 300]), vec![false; 2], &[Lie::Transposed], &mut rng).check("bits");
     }
 }
+
+/// Inputs that lie across the order of points, large enough to be brought into order first.
+#[test]
+fn large_transposed_inputs() {
+    let mut rng = Rng(6);
+    for space in [&[300, 310][..], &[3, 200, 210], &[150, 5, 170], &[70_000, 9], &[9, 70_000], &[37, 41, 43]]
+    {
+        for dtype in [Dtype::F32, Dtype::F64, Dtype::Bf16, Dtype::U8] {
+            for fold in [false, true] {
+                let mut p = Program::default();
+                let (x, y) = (p.load(dtype, Class::Strided), p.load(dtype, Class::Strided));
+                let z = p.map(Map::Max, &[x, y], dtype);
+                if fold {
+                    let s = p.push(Inst::Reduce { fold: Fold::Max, arg: z }, p.dtype(z));
+                    p.store(dtype, s);
+                }
+                p.store(dtype, z);
+                let reduced = (0..space.len()).map(|axis| fold && axis + 1 == space.len()).collect();
+                Setup::new(p, Shape::new(space), reduced, &[Lie::Transposed, Lie::Full], &mut rng)
+                    .check("large");
+            }
+        }
+    }
+}

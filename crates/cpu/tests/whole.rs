@@ -131,7 +131,7 @@ fn products_of_every_type_and_layout() {
                 };
                 let out = run(Whole::Matmul, &sides, &[b, m, n], dtype);
                 let got = scalars(dtype, &out);
-                for p in 0..b * m * n {
+                for (p, &got) in got.iter().enumerate() {
                     let (batch, row, col) = (p / (m * n), p / n % m, p % n);
                     let (mut real, mut imag, mut whole) = (0., 0., 0i128);
                     for j in 0..k {
@@ -148,9 +148,9 @@ fn products_of_every_type_and_layout() {
                     };
                     let scale = 1. + k as f64;
                     assert!(
-                        values::close(got[p], want, dtype, scale),
+                        values::close(got, want, dtype, scale),
                         "{dtype} {b} {m} {k} {n} kind {kind} [{p}]: {:?}, not {want:?}",
-                        got[p]
+                        got
                     );
                 }
             }

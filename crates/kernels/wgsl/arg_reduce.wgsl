@@ -2,7 +2,7 @@
 MAIN
     let i = group * 256u + l;
     if (i >= units) { return; }
-    let base = from + (i / inner) * n * inner + i % inner;
+    let base = begin + (i / inner) * n * inner + i % inner;
     var best = 0u;
     var value = x[base];
     for (var j = 1u; j < n; j++) {
@@ -22,7 +22,7 @@ var<workgroup> places: array<u32, 256>;
 
 MAIN
     if (group >= units) { return; }
-    let base = from + (group / inner) * n * inner + group % inner;
+    let base = begin + (group / inner) * n * inner + group % inner;
     var best = min(l, n - 1u);
     var value = x[base + best * inner];
     for (var j = l + 256u; j < n; j += 256u) {

@@ -31,7 +31,7 @@ MAIN
     let half = size / 2u;
     let second = j + half + (size & 1u);
     let alone = j == half;
-    let at = from + b * 2u;
+    let at = begin + b * 2u;
     let v = threefry(keys[at], keys[at + 1u], vec2<u32>(j, select(second, 0u, alone)));
     out[b * size + j] = v.x;
     if (!alone) { out[b * size + second] = v.y; }

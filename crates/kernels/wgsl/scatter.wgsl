@@ -12,7 +12,7 @@ MAIN
         let mid = (low + high) / 2u;
         if (positions[order[mid]] < row) { low = mid + 1u; } else { high = mid; }
     }
-    var value = x[from + i];
+    var value = x[begin + i];
     while (low < k) {
         let update = order[low];
         if (positions[update] != row) { break; }

@@ -6,7 +6,7 @@ MAIN
     let j = (i / inner) % n;
     let line = (i / (inner * n)) * n * inner + col;
     let base = origin + line;
-    let start = from + line;
+    let start = begin + line;
     let item = load(start, inner, j);
     let mine = look(base, inner, item);
     let first = j / 64u * 64u;
@@ -28,7 +28,7 @@ MAIN
     let j = (i / inner) % n;
     let line = (i / (inner * n)) * n * inner + col;
     let base = origin + line;
-    let start = from + line;
+    let start = begin + line;
     let item = load(start, inner, j);
     let mine = look(base, inner, item);
     let pair = j / (2u * width) * (2u * width);

@@ -96,3 +96,68 @@ pub fn concatenate(out: &mut [u8], parts: &[(&[u8], usize)], rows: std::ops::Ran
         }
     }
 }
+
+/// Rows of a band of `transpose`: a cache line of the smallest elements that matter.
+pub const BAND: usize = 16;
+
+/// Copies `rows` (at most `BAND`) rows of `cols` elements of `size` bytes, read down the columns: for a source whose
+/// rows are close together and whose columns are far apart. Strides are in elements; columns of `dst` follow each other.
+///
+/// # Safety
+/// As `copy`.
+pub unsafe fn transpose(
+    dst: *mut u8,
+    dst_row: isize,
+    src: *const u8,
+    (row, col): (isize, isize),
+    (rows, cols): (usize, usize),
+    size: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            1 => transpose_as::<u8>(dst, dst_row, src, (row, col), (rows, cols)),
+            2 => transpose_as::<u16>(dst, dst_row, src, (row, col), (rows, cols)),
+            4 => transpose_as::<u32>(dst, dst_row, src, (row, col), (rows, cols)),
+            _ => transpose_as::<u64>(dst, dst_row, src, (row, col), (rows, cols)),
+        }
+    }
+}
+
+unsafe fn transpose_as<T: Copy + Default>(
+    dst: *mut u8,
+    dst_row: isize,
+    src: *const u8,
+    (row, col): (isize, isize),
+    (rows, cols): (usize, usize),
+) {
+    let (dst, src) = (dst.cast::<T>(), src.cast::<T>());
+    // Through a square of its own: lines of the source and of the result that fall on one cache set are each seen once.
+    let mut square = [[T::default(); BAND]; BAND];
+    for start in (0..cols).step_by(BAND) {
+        let width = BAND.min(cols - start);
+        for c in 0..width {
+            // SAFETY: the caller's promise.
+            let from = unsafe { src.offset((start + c) as isize * col) };
+            if row == 1 && rows == BAND {
+                // SAFETY: the caller's promise: elements in order.
+                let line = unsafe { std::slice::from_raw_parts(from, BAND) };
+                for (r, &x) in line.iter().enumerate() {
+                    square[r][c] = x;
+                }
+            } else {
+                for (r, line) in square[..rows].iter_mut().enumerate() {
+                    // SAFETY: the caller's promise.
+                    line[c] = unsafe { *from.offset(r as isize * row) };
+                }
+            }
+        }
+        for (r, line) in square[..rows].iter().enumerate() {
+            // SAFETY: the caller's promise; the square is no part of the result.
+            unsafe {
+                let to = dst.offset(r as isize * dst_row + start as isize);
+                std::ptr::copy_nonoverlapping(line.as_ptr(), to, width);
+            }
+        }
+    }
+}
