@@ -60,6 +60,7 @@ pub(crate) struct Device {
     info: wgpu::AdapterInfo,
     features: Features,
     limits: wgpu::Limits,
+    software: bool,
     pub raw: wgpu::Device,
     pub queue: wgpu::Queue,
     failure: Arc<Mutex<Option<Failure>>>,
@@ -100,7 +101,8 @@ impl Device {
             trace: wgpu::Trace::Off,
         };
         let opened = pollster::block_on(adapter.request_device(&desc));
-        let (raw, queue) = opened.map_err(|e| Error::device(format!("[gpu] the adapter gave no device: {e}")))?;
+        let (raw, queue) =
+            opened.map_err(|e| Error::device(format!("[gpu] the adapter gave no device: {e}")))?;
         let failure = Arc::new(Mutex::new(None));
         let slot = failure.clone();
         raw.set_device_lost_callback(move |reason, text| {
@@ -112,7 +114,9 @@ impl Device {
             lock(&slot).get_or_insert(Failure::Stray(translate(error)));
         }));
         let (features, limits) = (raw.features(), raw.limits());
-        Ok(Device { info: adapter.get_info(), features, limits, raw, queue, failure })
+        let info = adapter.get_info();
+        let software = info.device_type == DeviceType::Cpu;
+        Ok(Device { info, features, limits, software, raw, queue, failure })
     }
 
     /// Whether there are 64-bit integers.
@@ -132,7 +136,12 @@ impl Device {
 
     /// Software adapters want kernels without barriers.
     pub fn is_software(&self) -> bool {
-        self.info.device_type == DeviceType::Cpu
+        self.software
+    }
+
+    /// Takes a software adapter for hardware.
+    pub fn pretend(&mut self) {
+        self.software = false;
     }
 
     /// Bytes of the largest array that a kernel can see.
@@ -235,9 +244,9 @@ fn translate(error: wgpu::Error) -> Error {
             Error::device(format!("[gpu] the device refused a command: {description}"))
         }
         // Its own Display says only "Out of Memory"; the source names the call and the limit.
-        wgpu::Error::OutOfMemory { source } => {
-            Error::memory(format!("[gpu] the device has no memory left ({source}); free arrays or use the CPU"))
-        }
+        wgpu::Error::OutOfMemory { source } => Error::memory(format!(
+            "[gpu] the device has no memory left ({source}); free arrays or use the CPU"
+        )),
         wgpu::Error::Internal { description, .. } => {
             Error::device(format!("[gpu] the driver failed: {description}"))
         }

@@ -128,7 +128,8 @@ impl<'a> Halves<'a> {
                 inst.args().iter().for_each(|&arg| marked[arg as usize] = true);
             }
         }
-        let wanted = |&value: &usize| marked[value] && !matches!(self.program.insts[value], Inst::Reduce { .. });
+        let wanted =
+            |&value: &usize| marked[value] && !matches!(self.program.insts[value], Inst::Reduce { .. });
         (0..marked.len()).filter(wanted).map(|value| value as Val).collect()
     }
 
@@ -170,7 +171,8 @@ impl<'a> Halves<'a> {
             Bound::Output(o) => format!("out{o}"),
             Bound::Part(n) => format!("part{n}"),
         };
-        let arrays: Vec<_> = self.bound(form.stage)?.iter().map(|(bound, word)| (name(bound), *word)).collect();
+        let arrays: Vec<_> =
+            self.bound(form.stage)?.iter().map(|(bound, word)| (name(bound), *word)).collect();
         let head = format!(
             "@compute @workgroup_size({THREADS})
 fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(num_workgroups) g: vec3<u32>,
@@ -245,7 +247,11 @@ impl Printer<'_> {
         match stage {
             Stage::Parts => {
                 for (n, &(value, ..)) in self.halves.folds.iter().enumerate() {
-                    let _ = writeln!(out, "    part{n}[u] = {};", ty(self.program(), value)?.write(&format!("r{n}")));
+                    let _ = writeln!(
+                        out,
+                        "    part{n}[u] = {};",
+                        ty(self.program(), value)?.write(&format!("r{n}"))
+                    );
                 }
             }
             Stage::Whole | Stage::Finish => out += &self.epilogue()?,
@@ -262,7 +268,11 @@ impl Printer<'_> {
             let ty = ty(self.program(), value)?;
             let _ = writeln!(start, "    var acc{n} = {};", identity(fold, ty));
             let _ = writeln!(inner, "        var x{n} = {};", identity(fold, ty));
-            let _ = writeln!(joined, "        acc{n} = {};", join(fold, ty, &format!("acc{n}"), &format!("x{n}")));
+            let _ = writeln!(
+                joined,
+                "        acc{n} = {};",
+                join(fold, ty, &format!("acc{n}"), &format!("x{n}"))
+            );
         }
         let elements = match self.form.stage {
             Stage::Finish => self.join_parts()?,

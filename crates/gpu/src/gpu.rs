@@ -13,7 +13,7 @@ use pullback_kernels::Whole;
 use crate::convert::{from_words, to_words};
 use crate::device::{ADAPTER_ENV, Device, Info, lock};
 use crate::fold::{Bound, Cut, Form, Halves, Stage};
-use crate::kernel::{Key, Kernels, THREADS};
+use crate::kernel::{Kernels, Key, THREADS};
 use crate::memory::{Block, Piece, Pool};
 use crate::queue::Recorder;
 use crate::space::Space;
@@ -71,6 +71,13 @@ impl Gpu {
         Ok(Gpu { device, state })
     }
 
+    /// Runs the kernels that hardware gets, also on a software adapter, where they are slower: for tests.
+    #[must_use]
+    pub fn as_hardware(mut self) -> Gpu {
+        self.device.pretend();
+        self
+    }
+
     /// The adapter, its features and limits.
     pub fn info(&self) -> Info {
         self.device.describe()
@@ -109,7 +116,8 @@ impl Gpu {
         match &step.task {
             Task::Group(group) => session.group(group, step, slots),
             Task::Whole(task) => {
-                let args = step.inputs.iter().map(|operand| arg(operand, slots)).collect::<Result<Vec<_>>>()?;
+                let args =
+                    step.inputs.iter().map(|operand| arg(operand, slots)).collect::<Result<Vec<_>>>()?;
                 let (slot, aval) = step.outputs.first().ok_or_else(|| bug("a kernel without result"))?;
                 let out = session.block(aval.size(), aval.dtype)?;
                 whole::run(&mut session, task, &args, out.piece(), aval.dtype)?;
@@ -224,7 +232,13 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn fold(&mut self, program: &Arc<Program>, space: &Space, inputs: &[Piece], outputs: &[Piece]) -> Result<()> {
+    fn fold(
+        &mut self,
+        program: &Arc<Program>,
+        space: &Space,
+        inputs: &[Piece],
+        outputs: &[Piece],
+    ) -> Result<()> {
         let lack = |lack: String| Error::internal(format!("[gpu] a program cannot be printed: {lack}"));
         if space.points == 0 {
             return Ok(());
@@ -267,7 +281,8 @@ impl Session<'_> {
 }
 
 fn pieces(outputs: &[(u32, Storage)]) -> Vec<Piece> {
-    let piece = |(_, storage): &(u32, Storage)| storage.get::<Block>().expect("blocks of ours").piece().clone();
+    let piece =
+        |(_, storage): &(u32, Storage)| storage.get::<Block>().expect("blocks of ours").piece().clone();
     outputs.iter().map(piece).collect()
 }
 
@@ -279,7 +294,8 @@ fn in_place(group: &GroupStep, step: &Step, slots: &Slots) -> Vec<Option<u8>> {
     let fits = |k: usize, dtype: Dtype, taken: &[u32]| {
         let operand = &step.inputs[k];
         let alone = || {
-            let same = step.inputs.iter().zip(&program.inputs).filter(|(other, _)| other.slot == operand.slot);
+            let same =
+                step.inputs.iter().zip(&program.inputs).filter(|(other, _)| other.slot == operand.slot);
             same.into_iter().all(|(other, class)| {
                 *class == pullback_compile::program::Class::Full && other.layout.offset == 0
             })
@@ -310,7 +326,10 @@ impl Backend for Gpu {
             return Some(lack);
         }
         let arrays = |n: usize| match n > self.device.max_arrays() {
-            true => Some(format!("{n} arrays in one kernel, of which this GPU allows {}", self.device.max_arrays())),
+            true => Some(format!(
+                "{n} arrays in one kernel, of which this GPU allows {}",
+                self.device.max_arrays()
+            )),
             false => None,
         };
         if !program.reduces() {
@@ -354,8 +373,7 @@ impl Backend for Gpu {
         if block.len == 0 {
             return Ok(vec![]);
         }
-        let reading =
-            lock(&self.state).recorder.read(&self.device, block.piece(), block.device_bytes())?;
+        let reading = lock(&self.state).recorder.read(&self.device, block.piece(), block.device_bytes())?;
         let (bytes, staging) = reading.finish(&self.device, |words| from_words(words, dtype))?;
         lock(&self.state).recorder.recycle(staging);
         Ok(bytes)

@@ -30,9 +30,8 @@ pub(crate) fn expression(
         Inst::Map { map, args } => {
             let of = ty(program, args[map.key()])?;
             let same = args[0] == args[1];
-            call(map, of, same, args.map(name)).ok_or_else(|| {
-                format!("{map:?} of {} has no GPU kernel", program.dtype(args[map.key()]))
-            })
+            call(map, of, same, args.map(name))
+                .ok_or_else(|| format!("{map:?} of {} has no GPU kernel", program.dtype(args[map.key()])))
         }
         Inst::Cast { arg } => Ok(cast(program.dtype(arg), to, &name(arg))),
         Inst::Bitcast { arg } => Ok(from_bits(to, &to_bits(program.dtype(arg), &name(arg)))),
@@ -67,10 +66,13 @@ fn call(map: Map, ty: Ty, same: bool, args: [String; 3]) -> Option<String> {
 
 fn float(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
     let arity = map.arity();
-    let ours = |name: &str| if arity == 1 { format!("pb_{name}({x})") } else { format!("pb_{name}({x}, {y})") };
+    let ours =
+        |name: &str| if arity == 1 { format!("pb_{name}({x})") } else { format!("pb_{name}({x}, {y})") };
     Some(match map {
         Map::Neg | Map::Abs | Map::Sign | Map::IsNan | Map::IsInf | Map::IsFinite => ours(&lower(map)),
-        Map::Exp | Map::Exp2 | Map::Expm1 | Map::Log | Map::Log2 | Map::Log10 | Map::Log1p => ours(&lower(map)),
+        Map::Exp | Map::Exp2 | Map::Expm1 | Map::Log | Map::Log2 | Map::Log10 | Map::Log1p => {
+            ours(&lower(map))
+        }
         Map::Sin | Map::Cos | Map::Tan | Map::Asin | Map::Acos | Map::Atan => ours(&lower(map)),
         Map::Sinh | Map::Cosh | Map::Tanh | Map::Asinh | Map::Acosh | Map::Atanh => ours(&lower(map)),
         Map::Sigmoid | Map::Erf | Map::Erfinv => ours(&lower(map)),
@@ -111,7 +113,11 @@ fn integer(map: Map, ty: Ty, x: &str, y: &str) -> Option<String> {
     let name = ty.name();
     let signed = matches!(ty, Ty::I32 | Ty::I64);
     let ours = |function: &str| {
-        if map.arity() == 1 { format!("pb_{function}_{name}({x})") } else { format!("pb_{function}_{name}({x}, {y})") }
+        if map.arity() == 1 {
+            format!("pb_{function}_{name}({x})")
+        } else {
+            format!("pb_{function}_{name}({x}, {y})")
+        }
     };
     Some(match map {
         Map::Neg => format!("{name}(0) - {x}"),

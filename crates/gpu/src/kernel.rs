@@ -91,7 +91,8 @@ impl Kernels {
         if let Some(kernel) = self.known.get(&key) {
             return Ok(kernel.clone());
         }
-        let text = text().map_err(|lack| Error::internal(format!("[gpu] a kernel cannot be printed: {lack}")))?;
+        let text =
+            text().map_err(|lack| Error::internal(format!("[gpu] a kernel cannot be printed: {lack}")))?;
         let kernel = Arc::new(self.compile(device, &text, arrays)?);
         self.known.insert(key, kernel.clone());
         Ok(kernel)

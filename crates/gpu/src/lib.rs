@@ -18,6 +18,8 @@ mod point;
 mod queue;
 mod space;
 mod text;
+#[cfg(test)]
+mod texts;
 mod whole;
 
 pub use device::{ADAPTER_ENV, Info};

@@ -128,8 +128,7 @@ impl Pool {
         let total = if size <= SMALL { PAGE.min(device.max_bytes()) / size * size } else { size };
         let made = device.create(total, ARRAY)?;
         self.held += total;
-        let mut pieces =
-            (0..total / size).map(|i| Piece { buffer: made.clone(), offset: i * size, size });
+        let mut pieces = (0..total / size).map(|i| Piece { buffer: made.clone(), offset: i * size, size });
         let first = pieces.next().expect("a page holds at least one piece");
         self.free.entry(size).or_default().extend(pieces);
         Ok(first)

@@ -4,8 +4,8 @@
 //! how long.
 
 use pullback_base::{Error, Layout, Result, Shape};
-use pullback_compile::program::Class;
 use pullback_compile::GroupStep;
+use pullback_compile::program::Class;
 
 /// An input as a kernel walks it.
 #[derive(Clone, Debug, Default)]
@@ -61,15 +61,21 @@ impl Space {
             }
         }
         let walk = |input: usize, offset: usize| -> Result<Walk> {
-            let along = |axes: &Axes| axes.0.iter().map(|(_, strides)| strides[input] as i32 as u32).collect();
+            let along =
+                |axes: &Axes| axes.0.iter().map(|(_, strides)| strides[input] as i32 as u32).collect();
             Ok(Walk { offset: index(offset)?, kept: along(&kept), reduced: along(&folded) })
         };
-        let inputs = layouts.iter().enumerate().map(|(k, layout)| walk(k, layout.offset)).collect::<Result<_>>()?;
+        let inputs =
+            layouts.iter().enumerate().map(|(k, layout)| walk(k, layout.offset)).collect::<Result<_>>()?;
         let full = walk(layouts.len(), 0)?;
         let sizes = |axes: &Axes| axes.0.iter().map(|(size, _)| index(*size)).collect::<Result<Vec<u32>>>();
         let count = |which: bool| -> u64 {
             let sizes = step.space.iter().enumerate().filter(|&(axis, _)| reduced(axis) == which);
-            if sizes.clone().any(|(_, &n)| n == 0) { 0 } else { sizes.fold(1, |all, (_, &n)| all.saturating_mul(n as u64)) }
+            if sizes.clone().any(|(_, &n)| n == 0) {
+                0
+            } else {
+                sizes.fold(1, |all, (_, &n)| all.saturating_mul(n as u64))
+            }
         };
         let (points, depth) = (count(false), count(true));
         Ok(Space { kept: sizes(&kept)?, reduced: sizes(&folded)?, points, depth, inputs, full, inner })
@@ -96,7 +102,9 @@ impl Axes {
 /// A number of elements as kernels count them. Limits of buffers keep real arrays far below.
 pub(crate) fn index(n: usize) -> Result<u32> {
     u32::try_from(n).ok().filter(|&n| n < 1 << 31).ok_or_else(|| {
-        Error::memory(format!("[gpu] expected fewer than 2^31 elements, got {n}; split the array or use the CPU"))
+        Error::memory(format!(
+            "[gpu] expected fewer than 2^31 elements, got {n}; split the array or use the CPU"
+        ))
     })
 }
 

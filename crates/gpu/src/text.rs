@@ -90,7 +90,11 @@ pub(crate) fn literal(bits: u64, dtype: Dtype) -> String {
         Ty::I64 => format!("bitcast<i64>({bits}lu)"),
         Ty::F32 => {
             let value = Scalar::from_bits(bits, dtype).real() as f32;
-            if value.is_normal() { format!("f32({value:?})") } else { format!("pb_from_bits({}u)", value.to_bits()) }
+            if value.is_normal() {
+                format!("f32({value:?})")
+            } else {
+                format!("pb_from_bits({}u)", value.to_bits())
+            }
         }
     }
 }

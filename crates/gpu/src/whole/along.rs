@@ -1,6 +1,6 @@
 //! Kernels along one axis: the position of the largest, and running results.
 
-use pullback_base::{Dtype, Result};
+use pullback_base::{Dtype, Kind, Result};
 use pullback_compile::WholeStep;
 use pullback_kernels::Cumulate;
 
@@ -19,7 +19,13 @@ const CHUNK: usize = 64;
 const ENOUGH: usize = 4096;
 
 /// `[o, n, i] -> u32 [o, i]`.
-pub(super) fn arg_reduce(session: &mut Session, step: &WholeStep, x: &Arg, out: &Piece, max: bool) -> Result<()> {
+pub(super) fn arg_reduce(
+    session: &mut Session,
+    step: &WholeStep,
+    x: &Arg,
+    out: &Piece,
+    max: bool,
+) -> Result<()> {
     let shape = &step.shapes[0];
     let (n, inner, units) = (index(shape[1])?, index(shape[2])?, count(&step.shape)?);
     let grouped = shape[1] > 64 && (shape[2] == 1 || step.shape.size() < 64);
@@ -41,7 +47,7 @@ pub(crate) fn arg_text(dtype: Dtype, max: bool, grouped: bool) -> String {
     let functions = format!("fn better(a: {ty}, b: {ty}) -> bool {{ return {better}; }}\n");
     let (single, tree) = ARG.split_once("// GROUPED\n").expect("the file has both kernels");
     let file = if grouped { tree } else { single }.replace("<T", &format!("<{ty}"));
-    whole_text(&[("x", ty), ("out", "u32")], &["units", "n", "inner", "from"], &functions, &file)
+    whole_text(&[("x", ty), ("out", "u32")], &["units", "n", "inner", "begin"], &functions, &file)
 }
 
 /// How a running result runs.
@@ -87,7 +93,9 @@ fn scan(
         let totals = session.block(units as usize, wide)?;
         let arrays = [x.clone(), totals.piece().clone()];
         let key = key("scan", dtype, variant(0));
-        session.launch(key, &arrays, &words(&named), threads(units.into()), || Ok(scan_text(dtype, running, Scan::Totals)))?;
+        session.launch(key, &arrays, &words(&named), threads(units.into()), || {
+            Ok(scan_text(dtype, running, Scan::Totals))
+        })?;
         let before = session.block(units as usize, wide)?;
         let over = Running { how: running.how, reverse: false, inclusive: false };
         scan(session, [outer, chunks, inner], (totals.piece(), 0), before.piece(), wide, over)?;
@@ -97,17 +105,32 @@ fn scan(
     arrays.extend(carry.iter().map(|carry| carry.piece().clone()));
     let kind = if split { Scan::Carried } else { Scan::Plain };
     let key = key("scan", dtype, variant(kind as u32));
-    session.launch(key, &arrays, &words(&named), threads(units.into()), || Ok(scan_text(dtype, running, kind)))
+    session
+        .launch(key, &arrays, &words(&named), threads(units.into()), || Ok(scan_text(dtype, running, kind)))
 }
 
 /// Totals of chunks are not rounded to a half type.
 fn totals_dtype(dtype: Dtype) -> Dtype {
-    match held(dtype) {
-        Ty::F32 => Dtype::F32,
-        Ty::I32 => Dtype::I32,
-        Ty::I64 => Dtype::I64,
-        Ty::U64 => Dtype::U64,
-        Ty::U32 | Ty::Bool => Dtype::U32,
+    if held(dtype) == Ty::F32 { Dtype::F32 } else { dtype }
+}
+
+/// What a running result of nothing is: the extremes are those of the narrow type.
+fn start(how: Cumulate, dtype: Dtype) -> String {
+    let (max, bits) = (how == Cumulate::Max, 8 * dtype.size().min(4) as u32);
+    let low = || -(1i64 << (bits - 1));
+    match (how, dtype.kind()) {
+        (Cumulate::Max | Cumulate::Min, Kind::Bool) => Ty::U32.number(u32::from(!max)),
+        (Cumulate::Max | Cumulate::Min, Kind::Unsigned | Kind::Signed) if dtype.size() < 4 => {
+            let signed = dtype.kind() == Kind::Signed;
+            let value = match (max, signed) {
+                (true, true) => low(),
+                (true, false) => 0,
+                (false, true) => -1 - low(),
+                (false, false) => (1 << bits) - 1,
+            };
+            format!("{}({value})", held(dtype).name())
+        }
+        _ => identity(fold_of(how), held(dtype)),
     }
 }
 
@@ -132,9 +155,9 @@ fn done(x: {name}) -> {name} {{ return {}; }}
         join(fold, ty, "x", "y"),
         done(dtype, "x"),
     );
-    let start = if kind == Scan::Carried { "carry[i]".to_string() } else { identity(fold, ty) };
+    let start = if kind == Scan::Carried { "carry[i]".to_string() } else { start(running.how, dtype) };
     let at = if running.reverse { "n - 1u - j" } else { "j" };
-    let step = "acc = joined(acc, x[from + at]);";
+    let step = "acc = joined(acc, x[begin + at]);";
     let store = "out[at] = done(acc);";
     let (body, end) = match (kind, running.inclusive) {
         (Scan::Totals, _) => (step.to_string(), "out[i] = acc;"),
@@ -146,5 +169,5 @@ fn done(x: {name}) -> {name} {{ return {}; }}
     if kind == Scan::Carried {
         arrays.push(("carry", name));
     }
-    whole_text(&arrays, &["units", "n", "inner", "length", "chunks", "from"], &functions, &file)
+    whole_text(&arrays, &["units", "n", "inner", "length", "chunks", "begin"], &functions, &file)
 }

@@ -13,13 +13,13 @@ use crate::space::{collapsed, count, index};
 const ROWS: &str = "MAIN
     let i = group * 256u + l;
     if (i >= n) { return; }
-    out[to + (i / len) * pitch + i % len] = x[from + i];
+    out[to + (i / len) * pitch + i % len] = x[begin + i];
 }
 ";
 const FILL: &str = "MAIN
     let i = group * 256u + l;
     if (i >= n) { return; }
-    out[i] = x[from];
+    out[i] = x[begin];
 }
 ";
 const RANDOM: &str = include_str!("../../../kernels/wgsl/random.wgsl");
@@ -30,11 +30,19 @@ pub(super) fn concatenate(session: &mut Session, step: &WholeStep, args: &[Arg],
     let mut at = 0;
     for (arg, shape) in args.iter().zip(&step.shapes) {
         let n = count(shape)?;
-        let named = [n, index(shape[1] * inner)?, index(whole * inner)?, index(at * inner)?, index(arg.layout.offset)?];
+        let named = [
+            n,
+            index(shape[1] * inner)?,
+            index(whole * inner)?,
+            index(at * inner)?,
+            index(arg.layout.offset)?,
+        ];
         if n > 0 {
             let dtype = moved(arg.dtype);
             let arrays = [arg.piece.clone(), out.clone()];
-            session.launch(key("rows", dtype, 0), &arrays, &words(&named), threads(n.into()), || Ok(rows_text(dtype)))?;
+            session.launch(key("rows", dtype, 0), &arrays, &words(&named), threads(n.into()), || {
+                Ok(rows_text(dtype))
+            })?;
         }
         at += shape[1];
     }
@@ -43,18 +51,26 @@ pub(super) fn concatenate(session: &mut Session, step: &WholeStep, args: &[Arg],
 
 pub(crate) fn rows_text(dtype: Dtype) -> String {
     let ty = held(dtype).name();
-    whole_text(&[("x", ty), ("out", ty)], &["n", "len", "pitch", "to", "from"], "", ROWS)
+    whole_text(&[("x", ty), ("out", ty)], &["n", "len", "pitch", "to", "begin"], "", ROWS)
 }
 
 /// `x [..], fill [] -> [size]`: the fill everywhere, then the elements.
-pub(super) fn place(session: &mut Session, args: &[Arg], out: &Piece, size: usize, into: &Layout) -> Result<()> {
+pub(super) fn place(
+    session: &mut Session,
+    args: &[Arg],
+    out: &Piece,
+    size: usize,
+    into: &Layout,
+) -> Result<()> {
     let (x, fill) = (&args[0], &args[1]);
     let dtype = moved(x.dtype);
     let n = count(&into.shape)?;
     if n as usize != size {
         let named = [index(size)?, index(fill.layout.offset)?];
         let arrays = [fill.piece.clone(), out.clone()];
-        session.launch(key("fill", dtype, 0), &arrays, &words(&named), threads(size as u64), || Ok(fill_text(dtype)))?;
+        session.launch(key("fill", dtype, 0), &arrays, &words(&named), threads(size as u64), || {
+            Ok(fill_text(dtype))
+        })?;
     }
     let (sizes, strides) = collapsed(into)?;
     let rank = sizes.len();
@@ -68,7 +84,7 @@ pub(super) fn place(session: &mut Session, args: &[Arg], out: &Piece, size: usiz
 
 pub(crate) fn fill_text(dtype: Dtype) -> String {
     let ty = held(dtype).name();
-    whole_text(&[("x", ty), ("out", ty)], &["n", "from"], "", FILL)
+    whole_text(&[("x", ty), ("out", ty)], &["n", "begin"], "", FILL)
 }
 
 pub(crate) fn place_text(dtype: Dtype, rank: usize) -> String {
@@ -78,20 +94,24 @@ pub(crate) fn place_text(dtype: Dtype, rank: usize) -> String {
     body += &unravel("i", "c", rank, first);
     let mut at = "to".to_string();
     (0..rank).for_each(|axis| at += &format!(" + c{axis} * {}", crate::kernel::param(first + rank + axis)));
-    body += &format!("    out[{at}] = x[from + i];\n}}\n");
-    whole_text(&[("x", ty), ("out", ty)], &["n", "from", "to"], "", &body)
+    body += &format!("    out[{at}] = x[begin + i];\n}}\n");
+    whole_text(&[("x", ty), ("out", ty)], &["n", "begin", "to"], "", &body)
 }
 
 /// `-> [n]`.
 pub(super) fn iota(session: &mut Session, step: &WholeStep, out: &Piece, dtype: Dtype) -> Result<()> {
     let n = count(&step.shape)?;
-    session.launch(key("iota", dtype, 0), &[out.clone()], &words(&[n]), threads(n.into()), || Ok(iota_text(dtype)))
+    session.launch(key("iota", dtype, 0), std::slice::from_ref(out), &words(&[n]), threads(n.into()), || {
+        Ok(iota_text(dtype))
+    })
 }
 
 pub(crate) fn iota_text(dtype: Dtype) -> String {
     let ty = held(dtype).name();
     let value = done(dtype, &format!("{ty}(i)"));
-    let body = format!("MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n");
+    let body = format!(
+        "MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n"
+    );
     whole_text(&[("out", ty)], &["n"], "", &body)
 }
 
@@ -108,9 +128,11 @@ pub(super) fn random_bits(
     let n = index(batch * pairs)?;
     let named = [n, index(pairs)?, index(per_key)?, index(keys.layout.offset)?];
     let arrays = [keys.piece.clone(), out.clone()];
-    session.launch(key("random", Dtype::U32, 0), &arrays, &words(&named), threads(n.into()), || Ok(random_text()))
+    session.launch(key("random", Dtype::U32, 0), &arrays, &words(&named), threads(n.into()), || {
+        Ok(random_text())
+    })
 }
 
 pub(crate) fn random_text() -> String {
-    whole_text(&[("keys", "u32"), ("out", "u32")], &["n", "pairs", "size", "from"], "", RANDOM)
+    whole_text(&[("keys", "u32"), ("out", "u32")], &["n", "pairs", "size", "begin"], "", RANDOM)
 }

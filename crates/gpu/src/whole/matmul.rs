@@ -11,19 +11,26 @@ use crate::space::index;
 
 const DIRECT: &str = include_str!("../../../kernels/wgsl/matmul_direct.wgsl");
 const TILED: &str = include_str!("../../../kernels/wgsl/matmul_tiled.wgsl");
-const WORDS: [&str; 14] = [
-    "rows", "cols", "depth", "tiles", "across", "down", "a0", "ab", "am", "ak", "b0", "bb", "bk", "bn",
-];
+/// Rows and columns of the result that a workgroup makes.
+const SIDE: usize = 64;
+const WORDS: [&str; 14] =
+    ["rows", "cols", "depth", "tiles", "across", "down", "a0", "ab", "am", "ak", "b0", "bb", "bk", "bn"];
 
-pub(super) fn run(session: &mut Session, step: &WholeStep, args: &[Arg], out: &Piece, dtype: Dtype) -> Result<()> {
+pub(super) fn run(
+    session: &mut Session,
+    step: &WholeStep,
+    args: &[Arg],
+    out: &Piece,
+    dtype: Dtype,
+) -> Result<()> {
     let direct = session.device.is_software();
     let [batch, rows, cols] = [step.shape[0], step.shape[1], step.shape[2]];
-    let side: usize = if direct { 64 } else { 64 };
-    let (down, across) = (rows.div_ceil(side), cols.div_ceil(side));
+    let (down, across) = (rows.div_ceil(SIDE), cols.div_ceil(SIDE));
     let stride = |layout: &Layout| layout.strides.iter().map(|&s| s as i32 as u32).collect::<Vec<u32>>();
     let (a, b) = (&args[0].layout, &args[1].layout);
     let tiles = batch as u64 * (down * across) as u64;
-    let mut named = vec![index(rows)?, index(cols)?, index(a.shape[2])?, tiles as u32, index(across)?, index(down)?];
+    let mut named =
+        vec![index(rows)?, index(cols)?, index(a.shape[2])?, tiles as u32, index(across)?, index(down)?];
     for layout in [a, b] {
         named.push(index(layout.offset)?);
         named.extend(stride(layout));
@@ -39,6 +46,6 @@ pub(crate) fn text(of: Dtype, dtype: Dtype, direct: bool) -> String {
     let ty = held(of).name();
     let file = if direct { DIRECT } else { TILED };
     let functions = format!("fn done(x: {ty}) -> {ty} {{ return {}; }}\n", done(dtype, "x"));
-    let file = file.replace("<T>", &format!("<{ty}>")).replace("T(0)", &format!("{ty}(0)"));
+    let file = file.replace("<T", &format!("<{ty}")).replace("T(0)", &format!("{ty}(0)"));
     whole_text(&[("a", ty), ("b", ty), ("c", ty)], &WORDS, &functions, &file)
 }

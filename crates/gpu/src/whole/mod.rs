@@ -30,9 +30,13 @@ pub(crate) fn run(
     match &step.whole {
         Whole::Matmul => matmul::run(session, step, args, out, dtype),
         Whole::ArgReduce { max } => along::arg_reduce(session, step, &args[0], out, *max),
-        Whole::Cumulate { how, reverse, inclusive } => {
-            along::cumulate(session, step, &args[0], out, along::Running { how: *how, reverse: *reverse, inclusive: *inclusive })
-        }
+        Whole::Cumulate { how, reverse, inclusive } => along::cumulate(
+            session,
+            step,
+            &args[0],
+            out,
+            along::Running { how: *how, reverse: *reverse, inclusive: *inclusive },
+        ),
         Whole::Sort => sort::run(session, step, &args[0], out, false),
         Whole::ArgSort => sort::run(session, step, &args[0], out, true),
         Whole::Take => rows::take(session, step, args, out),
@@ -129,4 +133,30 @@ fn threads(n: u64) -> u64 {
 /// A key.
 fn key(name: &'static str, dtype: Dtype, variant: u32) -> Key {
     Key::Whole(name, dtype, variant)
+}
+
+/// Texts of all kernels on elements of type `dtype`.
+#[cfg(test)]
+pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
+    use along::{Running, Scan};
+    let word = moved(dtype);
+    let mut all = vec![copy::rows_text(word), copy::fill_text(word), rows::take_text(word)];
+    all.extend((0..4).map(|rank| copy::place_text(word, rank)));
+    all.extend([copy::iota_text(dtype), copy::random_text(), rows::positions_text()]);
+    all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
+    for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
+        all.push(along::arg_text(dtype, max, grouped));
+        all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));
+    }
+    for how in [Scatter::Set, Scatter::Add, Scatter::Prod, Scatter::Max, Scatter::Min] {
+        all.push(rows::scatter_text(dtype, how));
+    }
+    for how in [Cumulate::Sum, Cumulate::Prod, Cumulate::Max, Cumulate::Min] {
+        for kind in [Scan::Totals, Scan::Plain, Scan::Carried] {
+            for (reverse, inclusive) in [(false, false), (false, true), (true, false), (true, true)] {
+                all.push(along::scan_text(dtype, Running { how, reverse, inclusive }, kind));
+            }
+        }
+    }
+    all
 }

@@ -19,7 +19,7 @@ const TAKE: &str = "MAIN
     if (i >= n) { return; }
     let k = index[at + i / inner];
     let row = clamp(select(k, k + i32(size), k < 0), 0, i32(size) - 1);
-    out[i] = table[from + u32(row) * inner + i % inner];
+    out[i] = table[begin + u32(row) * inner + i % inner];
 }
 ";
 const POSITIONS: &str = "MAIN
@@ -50,7 +50,7 @@ pub(super) fn take(session: &mut Session, step: &WholeStep, args: &[Arg], out: &
 pub(crate) fn take_text(dtype: Dtype) -> String {
     let ty = held(dtype).name();
     let arrays = [("table", ty), ("index", "i32"), ("out", ty)];
-    whole_text(&arrays, &["n", "inner", "size", "at", "from"], "", TAKE)
+    whole_text(&arrays, &["n", "inner", "size", "at", "begin"], "", TAKE)
 }
 
 /// `x [n, i], index i32 [k], updates [k, i] -> [n, i]`.
@@ -76,8 +76,13 @@ pub(super) fn scatter(
     }
     let n = count(&step.shape)?;
     let named = [n, index(inner)?, index(k)?, index(x.layout.offset)?, index(updates.layout.offset)?];
-    let arrays =
-        [x.piece.clone(), updates.piece.clone(), positions.piece().clone(), order.piece().clone(), out.clone()];
+    let arrays = [
+        x.piece.clone(),
+        updates.piece.clone(),
+        positions.piece().clone(),
+        order.piece().clone(),
+        out.clone(),
+    ];
     let dtype = x.dtype;
     let key = key("scatter", dtype, how as u32);
     session.launch(key, &arrays, &words(&named), threads(n.into()), || Ok(scatter_text(dtype, how)))
@@ -98,5 +103,5 @@ fn done(x: {ty}) -> {ty} {{ return {}; }}
         done(dtype, "x")
     );
     let arrays = [("x", ty), ("updates", ty), ("positions", "u32"), ("order", "u32"), ("out", ty)];
-    whole_text(&arrays, &["n", "inner", "k", "from", "at"], &functions, SCATTER)
+    whole_text(&arrays, &["n", "inner", "k", "begin", "at"], &functions, SCATTER)
 }

@@ -14,7 +14,13 @@ const SORT: &str = include_str!("../../../kernels/wgsl/sort.wgsl");
 /// Length of the runs that counting sorts.
 const RUN: usize = 64;
 
-pub(super) fn run(session: &mut Session, step: &WholeStep, x: &Arg, out: &Piece, positions: bool) -> Result<()> {
+pub(super) fn run(
+    session: &mut Session,
+    step: &WholeStep,
+    x: &Arg,
+    out: &Piece,
+    positions: bool,
+) -> Result<()> {
     sort(session, &step.shape, (&x.piece, x.layout.offset, x.dtype), out, positions)
 }
 
@@ -80,6 +86,6 @@ fn look(base: u32, inner: u32, item: {payload}) -> {ty} {{ return {look}; }}
     let (runs, merges) = SORT.split_once("// MERGE\n").expect("the file has both kernels");
     let file = if form.first { runs } else { merges };
     let arrays = [("x", ty), ("src", payload), ("out", payload)];
-    let words = ["all", "n", "inner", "width", "from", "origin"];
+    let words = ["all", "n", "inner", "width", "begin", "origin"];
     whole_text(&arrays, &words, &functions, file)
 }

@@ -17,7 +17,8 @@ fn random_reductions_with_prologue_and_epilogue() {
     let mut noise = Noise(4);
     for round in 0..150 {
         let sizes = [0, 1, 2, 3, 5, 65, 130];
-        let space: Vec<usize> = (0..1 + noise.below(3)).map(|_| sizes[noise.below(7).max(noise.below(2))]).collect();
+        let space: Vec<usize> =
+            (0..1 + noise.below(3)).map(|_| sizes[noise.below(7).max(noise.below(2))]).collect();
         let reduced: Vec<bool> = space.iter().map(|_| noise.below(2) == 0).collect();
         let mut program = Program::default();
         let (mut values, mut inputs) = (vec![], vec![]);
@@ -60,7 +61,13 @@ fn random_reductions_with_prologue_and_epilogue() {
         }
         let got = run_group(gpu, &program, &space, &reduced, &inputs).unwrap();
         let exact = eval(&program, &space, &reduced, &inputs);
-        compare(&program, &got, &exact, 2e-3, &format!("round {round}, space {space:?}, reduced {reduced:?}"));
+        compare(
+            &program,
+            &got,
+            &exact,
+            2e-3,
+            &format!("round {round}, space {space:?}, reduced {reduced:?}"),
+        );
     }
 }
 

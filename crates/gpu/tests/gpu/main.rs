@@ -9,8 +9,8 @@ mod point;
 mod ulp;
 mod whole;
 
-use std::sync::OnceLock;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use pullback_base::{Aval, Device, Dtype, Layout, Result, Scalar, Shape};
 use pullback_compile::{Backend, GroupStep, Operand, Program, Step, Task, WholeStep};
@@ -107,7 +107,8 @@ fn run_group(
 ) -> Result<Vec<Vec<u64>>> {
     assert_eq!(gpu.lacks_group(program), None);
     let outputs = oracle::outputs(program, space, reduced);
-    let step = GroupStep { program: Arc::new(program.clone()), space: space.into(), reduced: reduced.to_vec() };
+    let step =
+        GroupStep { program: Arc::new(program.clone()), space: space.into(), reduced: reduced.to_vec() };
     run(gpu, Task::Group(step), inputs, &outputs)
 }
 
@@ -142,7 +143,10 @@ impl Noise {
         match dtype {
             Dtype::Bool => self.next() & 1,
             _ if dtype.is_inexact() => Scalar::Float(self.unit() * 3.).bits(dtype),
-            _ => Scalar::Int(self.below(100) as i64 - if dtype.kind() == pullback_base::Kind::Signed { 50 } else { 0 }).bits(dtype),
+            _ => Scalar::Int(
+                self.below(100) as i64 - if dtype.kind() == pullback_base::Kind::Signed { 50 } else { 0 },
+            )
+            .bits(dtype),
         }
     }
     /// Any bits, with the special ones often.
@@ -151,11 +155,13 @@ impl Noise {
             return self.next() & 1;
         }
         if dtype.is_inexact() && self.below(3) == 0 {
-            let special = [0., -0., 1., -1., 0.5, 2., 3., f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e10, -7.25];
+            let special =
+                [0., -0., 1., -1., 0.5, 2., 3., f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e10, -7.25];
             return Scalar::Float(special[self.below(special.len())]).bits(dtype);
         }
         if dtype.is_integer() && self.below(2) == 0 {
-            let special = [0, 1, -1, 2, 3, 7, -8, i64::MIN, i64::MAX, i32::MIN.into(), i32::MAX.into(), 31, 32, 63, 64];
+            let special =
+                [0, 1, -1, 2, 3, 7, -8, i64::MIN, i64::MAX, i32::MIN.into(), i32::MAX.into(), 31, 32, 63, 64];
             return Scalar::Int(special[self.below(special.len())]).bits(dtype);
         }
         let mask = if dtype.size() == 8 { u64::MAX } else { (1 << (8 * dtype.size())) - 1 };

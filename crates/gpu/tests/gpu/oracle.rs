@@ -58,8 +58,10 @@ pub fn eval(program: &Program, space: &[usize], reduced: &[bool], inputs: &[Inpu
         // The pass after the last element computes what follows the reductions.
         for r in 0..=depth {
             let done = r == depth;
-            let (mut ks, mut rs) = (unravel(k, &kept).into_iter(), unravel(if done { 0 } else { r }, &folded).into_iter());
-            let at: Vec<usize> = reduced.iter().map(|r| if *r { rs.next() } else { ks.next() }.unwrap_or(0)).collect();
+            let (mut ks, mut rs) =
+                (unravel(k, &kept).into_iter(), unravel(if done { 0 } else { r }, &folded).into_iter());
+            let at: Vec<usize> =
+                reduced.iter().map(|r| if *r { rs.next() } else { ks.next() }.unwrap_or(0)).collect();
             for (i, inst) in program.insts.iter().enumerate() {
                 match *inst {
                     Inst::Load { input } if !(done && depth == 0) || !program.reduces() => {
@@ -67,7 +69,8 @@ pub fn eval(program: &Program, space: &[usize], reduced: &[bool], inputs: &[Inpu
                     }
                     Inst::Load { input } => {
                         let input = &inputs[input as usize];
-                        values[i] = if input.bits.is_empty() { 0 } else { load(input, Class::Strided, &at, space) };
+                        values[i] =
+                            if input.bits.is_empty() { 0 } else { load(input, Class::Strided, &at, space) };
                     }
                     Inst::Reduce { arg, .. } if !done => {
                         cells[i].get_or_insert_default().push(values[arg as usize]);
@@ -100,7 +103,8 @@ fn load(input: &Input, class: Class, at: &[usize], space: &[usize]) -> u64 {
         Class::Full => layout.offset + ravel(at, space),
         Class::Scalar => layout.offset,
         Class::Strided => {
-            let along: isize = at.iter().zip(&layout.strides).map(|(&at, &stride)| at as isize * stride).sum();
+            let along: isize =
+                at.iter().zip(&layout.strides).map(|(&at, &stride)| at as isize * stride).sum();
             (layout.offset as isize + along) as usize
         }
     };
@@ -230,7 +234,13 @@ fn whole(map: Map, x: i128, y: i128, dtype: Dtype) -> i128 {
         Map::Min => x.min(y),
         Map::Pow if y < 0 => match x {
             1 => 1,
-            -1 => if y % 2 == 0 { 1 } else { -1 },
+            -1 => {
+                if y % 2 == 0 {
+                    1
+                } else {
+                    -1
+                }
+            }
             _ => 0,
         },
         Map::Pow => {
@@ -247,8 +257,22 @@ fn whole(map: Map, x: i128, y: i128, dtype: Dtype) -> i128 {
         Map::And => x & y,
         Map::Or => x | y,
         Map::Xor => x ^ y,
-        Map::Shl => if (0..bits).contains(&y) { x << y } else { 0 },
-        Map::Shr => if (0..bits).contains(&y) { x >> y } else if x < 0 { -1 } else { 0 },
+        Map::Shl => {
+            if (0..bits).contains(&y) {
+                x << y
+            } else {
+                0
+            }
+        }
+        Map::Shr => {
+            if (0..bits).contains(&y) {
+                x >> y
+            } else if x < 0 {
+                -1
+            } else {
+                0
+            }
+        }
         _ => unreachable!("{map:?}"),
     }
 }
@@ -268,7 +292,15 @@ pub fn float(map: Map, x: f64, y: f64) -> f64 {
     match map {
         Map::Neg => -x,
         Map::Abs => x.abs(),
-        Map::Sign => if x > 0. { 1. } else if x < 0. { -1. } else { x },
+        Map::Sign => {
+            if x > 0. {
+                1.
+            } else if x < 0. {
+                -1.
+            } else {
+                x
+            }
+        }
         Map::Square => x * x,
         Map::Floor => x.floor(),
         Map::Ceil => x.ceil(),
@@ -294,7 +326,13 @@ pub fn float(map: Map, x: f64, y: f64) -> f64 {
         Map::Cosh => x.cosh(),
         Map::Tanh => x.tanh(),
         Map::Asinh => libm::asinh(x),
-        Map::Acosh => if x < 1. { f64::NAN } else { libm::acosh(x) },
+        Map::Acosh => {
+            if x < 1. {
+                f64::NAN
+            } else {
+                libm::acosh(x)
+            }
+        }
         Map::Atanh => libm::atanh(x),
         Map::Sigmoid => 1. / (1. + (-x).exp()),
         Map::Erf => libm::erf(x),
@@ -305,8 +343,20 @@ pub fn float(map: Map, x: f64, y: f64) -> f64 {
         Map::Div => x / y,
         Map::Rem => remainder(x, y),
         Map::FloorDiv => floor_div(x, y),
-        Map::Max => if x.is_nan() || x > y { x } else { y },
-        Map::Min => if x.is_nan() || x < y { x } else { y },
+        Map::Max => {
+            if x.is_nan() || x > y {
+                x
+            } else {
+                y
+            }
+        }
+        Map::Min => {
+            if x.is_nan() || x < y {
+                x
+            } else {
+                y
+            }
+        }
         Map::Pow => x.powf(y),
         Map::Atan2 => x.atan2(y),
         Map::Logaddexp => logaddexp(x, y),
@@ -316,7 +366,13 @@ pub fn float(map: Map, x: f64, y: f64) -> f64 {
 
 fn remainder(x: f64, y: f64) -> f64 {
     let r = x % y;
-    if r == 0. { 0f64.copysign(y) } else if (r < 0.) != (y < 0.) { r + y } else { r }
+    if r == 0. {
+        0f64.copysign(y)
+    } else if (r < 0.) != (y < 0.) {
+        r + y
+    } else {
+        r
+    }
 }
 
 fn floor_div(x: f64, y: f64) -> f64 {
@@ -331,7 +387,13 @@ fn floor_div(x: f64, y: f64) -> f64 {
 
 fn logaddexp(x: f64, y: f64) -> f64 {
     let (high, low) = if x > y { (x, y) } else { (y, x) };
-    if x.is_nan() || y.is_nan() { f64::NAN } else if high == low { high + 2f64.ln() } else { high + (low - high).exp().ln_1p() }
+    if x.is_nan() || y.is_nan() {
+        f64::NAN
+    } else if high == low {
+        high + 2f64.ln()
+    } else {
+        high + (low - high).exp().ln_1p()
+    }
 }
 
 fn erfinv(x: f64) -> f64 {

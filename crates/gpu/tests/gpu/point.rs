@@ -13,8 +13,18 @@ use crate::{Input, Noise, gpu, run_group, unpack};
 /// The types that programs compute in here.
 const COMPUTING: [Dtype; 6] = [Dtype::Bool, Dtype::I32, Dtype::U32, Dtype::I64, Dtype::U64, Dtype::F32];
 const ALL: [Dtype; 12] = [
-    Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::U64, Dtype::I8, Dtype::I16, Dtype::I32, Dtype::I64,
-    Dtype::F16, Dtype::Bf16, Dtype::F32,
+    Dtype::Bool,
+    Dtype::U8,
+    Dtype::U16,
+    Dtype::U32,
+    Dtype::U64,
+    Dtype::I8,
+    Dtype::I16,
+    Dtype::I32,
+    Dtype::I64,
+    Dtype::F16,
+    Dtype::Bf16,
+    Dtype::F32,
 ];
 
 /// A program of one function on whole inputs.
@@ -102,7 +112,10 @@ fn conversions_between_all_types() {
                 let tolerance = if from.size() == 8 { 1e-2 } else { 0. };
                 let zero = matches!(x, Scalar::Float(x) if x.abs() < 1.2e-38) && to == Dtype::Bool;
                 let [a, b] = [got[i], exact[i]].map(|bits| Scalar::from_bits(bits, to));
-                assert!(zero || close(got[i], exact[i], to, tolerance), "{from} {x:?} to {to}: {a:?}, expected {b:?}");
+                assert!(
+                    zero || close(got[i], exact[i], to, tolerance),
+                    "{from} {x:?} to {to}: {a:?}, expected {b:?}"
+                );
             }
         }
     }
@@ -132,7 +145,11 @@ fn halves_round_to_nearest_even() {
         for i in 0..n {
             let x = f32::from_bits(bits[i] as u32);
             let exact = expected(x);
-            assert!(got[i] == u64::from(exact) || x.is_nan(), "{x} to {dtype}: {:x}, expected {exact:x}", got[i]);
+            assert!(
+                got[i] == u64::from(exact) || x.is_nan(),
+                "{x} to {dtype}: {:x}, expected {exact:x}",
+                got[i]
+            );
         }
     }
 }
@@ -153,7 +170,10 @@ fn bits_seen_as_another_type() {
                 let sample: Vec<u64> = match from.size() {
                     1 => (0..256).collect(),
                     2 => (0..0x7f80).chain(0x8000..0xff80).filter(|b| b & 0x7c00 != 0x7c00).collect(),
-                    4 => (0..2000).map(|i| i * 0xffff_ffff / 3000).filter(|b| b & 0x7f80_0000 != 0x7f80_0000 && b & 0x7f80_0000 != 0).collect(),
+                    4 => (0..2000)
+                        .map(|i| i * 0xffff_ffff / 3000)
+                        .filter(|b| b & 0x7f80_0000 != 0x7f80_0000 && b & 0x7f80_0000 != 0)
+                        .collect(),
                     _ => (0..2000).map(|i| i * (u64::MAX / 2000)).collect(),
                 };
                 let n = sample.len();
@@ -205,7 +225,8 @@ pub fn any_input(noise: &mut Noise, dtype: Dtype, space: &[usize], constant: &[b
         }
     }
     layout.offset += noise.below(5);
-    let reach: usize = layout.strides.iter().zip(space).map(|(&s, &n)| if s > 0 { s as usize * n.max(1) } else { 0 }).sum();
+    let reach: usize =
+        layout.strides.iter().zip(space).map(|(&s, &n)| if s > 0 { s as usize * n.max(1) } else { 0 }).sum();
     let size = layout.offset + reach + 1;
     let bits = (0..size).map(|_| noise.element(dtype)).collect();
     (class, Input::new(dtype, bits, layout))
@@ -234,10 +255,13 @@ pub fn grow(noise: &mut Noise, program: &mut Program, values: &mut Vec<Val>, ste
         let value = match noise.below(8) {
             0 if dtype != Dtype::F32 => program.map(Map::Lt, &[pick, other], Dtype::Bool),
             1 => {
-                let truths: Vec<Val> = values.iter().copied().filter(|&v| program.dtype(v) == Dtype::Bool).collect();
+                let truths: Vec<Val> =
+                    values.iter().copied().filter(|&v| program.dtype(v) == Dtype::Bool).collect();
                 match truths.is_empty() {
                     true => continue,
-                    false => program.map(Map::Select, &[truths[noise.below(truths.len())], pick, other], dtype),
+                    false => {
+                        program.map(Map::Select, &[truths[noise.below(truths.len())], pick, other], dtype)
+                    }
                 }
             }
             // Floats are rounded differently by oracle and device: no cliffs after them.
@@ -247,7 +271,9 @@ pub fn grow(noise: &mut Noise, program: &mut Program, values: &mut Vec<Val>, ste
                 program.cast(computing(to), narrow)
             }
             3 => program.push(
-                pullback_compile::Inst::Const { bits: Scalar::Float((noise.unit() * 5.).round()).bits(dtype) },
+                pullback_compile::Inst::Const {
+                    bits: Scalar::Float((noise.unit() * 5.).round()).bits(dtype),
+                },
                 dtype,
             ),
             _ => {
@@ -265,7 +291,8 @@ fn random_programs_over_random_layouts() {
     let Some(gpu) = gpu() else { return };
     let mut noise = Noise(3);
     for round in 0..120 {
-        let space: Vec<usize> = (0..noise.below(5)).map(|_| [0, 1, 2, 3, 7, 16][noise.below(6).max(noise.below(2))]).collect();
+        let space: Vec<usize> =
+            (0..noise.below(5)).map(|_| [0, 1, 2, 3, 7, 16][noise.below(6).max(noise.below(2))]).collect();
         let mut program = Program::default();
         let (mut values, mut inputs) = (vec![], vec![]);
         for _ in 0..1 + noise.below(4) {
@@ -297,7 +324,10 @@ pub fn compare(program: &Program, got: &[Vec<u64>], exact: &[Vec<u64>], toleranc
         assert_eq!(got[output].len(), exact[output].len(), "{what}");
         for (i, (&a, &b)) in got[output].iter().zip(&exact[output]).enumerate() {
             let [x, y] = [a, b].map(|bits| Scalar::from_bits(bits, dtype));
-            assert!(close(a, b, dtype, tolerance), "output {output}[{i}]: {x:?}, expected {y:?} in {what}\n{program:#?}");
+            assert!(
+                close(a, b, dtype, tolerance),
+                "output {output}[{i}]: {x:?}, expected {y:?} in {what}\n{program:#?}"
+            );
         }
         output += 1;
     }
@@ -316,7 +346,8 @@ fn a_dying_input_gives_its_memory_to_the_output_and_a_shared_one_does_not() {
     let n = 1000;
     let x = Input::flat(Dtype::F32, [n], |i| i as f64);
     let y = Input::flat(Dtype::F32, [n], |i| 2. * i as f64);
-    let (first, second) = (gpu.upload(&x.bytes(), x.dtype).unwrap(), gpu.upload(&y.bytes(), y.dtype).unwrap());
+    let (first, second) =
+        (gpu.upload(&x.bytes(), x.dtype).unwrap(), gpu.upload(&y.bytes(), y.dtype).unwrap());
     let (id, held) = (first.id(), second.clone());
     let mut slots = vec![Some(first), Some(second), None, None];
     let aval = Aval::new([n], Dtype::F32);
@@ -335,7 +366,10 @@ fn a_dying_input_gives_its_memory_to_the_output_and_a_shared_one_does_not() {
     let read = |storage| unpack(&gpu.download(storage, Dtype::F32).unwrap(), Dtype::F32);
     let floats = |bits: Vec<u64>| bits.iter().map(|&b| f32::from_bits(b as u32)).collect::<Vec<_>>();
     assert_eq!(floats(read(slots[2].as_ref().unwrap())), (0..n).map(|i| 3. * i as f32).collect::<Vec<_>>());
-    assert_eq!(floats(read(slots[3].as_ref().unwrap())), (0..n).map(|i| 2. * (i * i) as f32).collect::<Vec<_>>());
+    assert_eq!(
+        floats(read(slots[3].as_ref().unwrap())),
+        (0..n).map(|i| 2. * (i * i) as f32).collect::<Vec<_>>()
+    );
     assert_eq!(read(&held), y.bits);
 }
 
