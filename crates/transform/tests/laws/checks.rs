@@ -75,6 +75,20 @@ fn gradients_that_are_refused() {
 }
 
 #[test]
+fn complex_gradients_of_real_arguments_are_refused() {
+    let i = Scalar::Complex(0., 1.);
+    let f = move |_: &Call| tuple([Value::Scalar(i), Value::None, Value::None]);
+    let f = Custom::new("attention", &["q", "k", "n"], |x| Ok(vec![x[0].clone()])).vjp(move |c, _| Ok(f(c)));
+    let error = grad(&|x| f.call(x), &args()).err().unwrap();
+    assert!(error.text().contains("argument q: expected float32[2], got Complex(0.0, 1.0)"), "{error}");
+    // A real one of a complex argument is fine.
+    let z = Array::full(i, &pullback_base::Aval::new([], Dtype::C64));
+    let f = Custom::new("f", &["z"], |x| Ok(x.to_vec())).vjp(|_, _| Ok(Value::Scalar(Scalar::Float(2.))));
+    let g = grad(&|x| f.call(x), &[z]).unwrap();
+    assert_eq!(g[0].dtype(), Dtype::C64);
+}
+
+#[test]
 fn tangents() {
     let ask = |rule: Rule| {
         let f = Custom::new("two", &["x"], |x| Ok(vec![x[0].clone(), scalar(1.)]))

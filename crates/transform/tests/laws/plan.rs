@@ -84,6 +84,7 @@ fn checkpoint_recomputes_and_keeps_nothing() {
         [y[0].clone(), back.call_dense(&[scalar(1.)]).unwrap().remove(0)]
     };
     assert_eq!((sins(&one(&plain)), sins(&one(&saved))), (3, 5));
+    assert!(ops(&one(&saved)).contains(&"after"), "what is computed again waits for the cotangent");
     close(&gradient(&saved).values(), &gradient(&plain).values());
     // Under every other transform.
     let v = vector(&[0.1, 0.2]);
