@@ -4,7 +4,6 @@ use pullback::op::Infer;
 use pullback::{Array, Dtype, ErrorKind, from_f64};
 
 use crate::case::Case;
-use crate::elements::Rng;
 use crate::report::{Outcome, said};
 
 /// The error law: types that the row does not take, operands that differ, and shapes cut short.

@@ -124,14 +124,20 @@ impl Plan {
         shape::broadcast("index", &arrays.collect::<Vec<_>>())
     }
 
+    /// The first axis that is read by position, if no range and no new axis stands between it and the others that
+    /// are. Integers are positions where arrays are.
+    fn neighbours(&self) -> Option<usize> {
+        let fixed = |axis: &usize| !matches!(self.parts[*axis], Part::Range { .. });
+        let first = (0..self.parts.len()).find(fixed)?;
+        let last = (0..self.parts.len()).rfind(fixed)?;
+        let parted = self.new.iter().any(|&new| new > first && new <= last);
+        ((first..=last).all(|axis| fixed(&axis)) && !parted).then_some(first)
+    }
+
     /// The axis of the array before whose remaining ones the axes of the positions come: that of the first position
-    /// if all are neighbours, else the first. Integers are positions where arrays are.
+    /// if all are neighbours, else the first.
     fn front(&self) -> usize {
-        let fixed = |part: &Part| !matches!(part, Part::Range { .. });
-        let first = self.parts.iter().position(fixed).unwrap_or(0);
-        let run = self.parts[first..].iter().take_while(|part| fixed(part)).count();
-        let all = self.parts.iter().filter(|part| fixed(part)).count();
-        if run == all { first } else { 0 }
+        self.neighbours().unwrap_or(0)
     }
 
     /// Sizes of the result without its new axes, and before which of them the array's axis `axis` comes, for all.
@@ -157,8 +163,11 @@ impl Plan {
     /// The shape of the result.
     fn with_new(&self) -> Result<Shape> {
         let (mut sizes, places) = self.result()?;
+        let spot = if self.has_arrays() { self.spot()?.ndim() } else { 0 };
         for &axis in self.new.iter().rev() {
-            sizes = sizes.with(places[axis], 1);
+            // What is new right before positions comes before all of their axes.
+            let before = if self.neighbours() == Some(axis) { spot } else { 0 };
+            sizes = sizes.with(places[axis] - before, 1);
         }
         Ok(sizes)
     }
@@ -224,7 +233,7 @@ pub fn get(x: &Array, list: &[Index]) -> Result<Array> {
         Part::Range { .. } => Part::Range { start: 0, step: 1, count },
         Part::Array(at) => Part::Array(at.clone()),
     });
-    let inner = Plan { parts: parts.collect(), new: vec![] };
+    let inner = Plan { parts: parts.collect(), new: plan.new.clone() };
     let (table, at) = inner.addresses(&view, false)?;
     reshape(&index::take(&table, &at)?, plan.with_new()?)
 }

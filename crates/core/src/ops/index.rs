@@ -80,7 +80,12 @@ fn take_batch(
     Ok(vec![(y, Some(0))])
 }
 
-pub(super) fn repeat(x: &Array, size: usize) -> Result<Array> {
+/// Operand `i` with the batch axis in front.
+pub(super) fn lead(x: &[Array], axes: &[Option<usize>], i: usize, size: usize) -> Result<Array> {
+    if axes[i].is_some() { Ok(x[i].clone()) } else { repeat(&x[i], size) }
+}
+
+fn repeat(x: &Array, size: usize) -> Result<Array> {
     fun::broadcast_to(x, &x.shape().with(0, size))
 }
 

@@ -3,7 +3,7 @@
 use pullback_base::{Aval, Dtype, Result, Shape};
 use pullback_kernels::{Scatter, Whole};
 
-use super::index::{merge, repeat};
+use super::index::{lead, merge};
 use crate::array::{Array, mismatch};
 use crate::fun;
 use crate::op::{Api, Batch, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test, WholeCall};
@@ -152,8 +152,8 @@ fn scatter_batch(
     axes: &[Option<usize>],
     size: usize,
 ) -> Result<Vec<(Array, Option<usize>)>> {
-    let lead = |i: usize| if axes[i].is_some() { Ok(x[i].clone()) } else { repeat(&x[i], size) };
-    let (table, index, updates) = (lead(0)?, lead(1)?, lead(2)?);
+    let operand = |i: usize| lead(x, axes, i, size);
+    let (table, index, updates) = (operand(0)?, operand(1)?, operand(2)?);
     let n = table.shape()[1];
     let index = fun::index::offset_or_drop(&index, size, n)?;
     let y = fun::index::scatter(op, &merge(&table)?, &index, &updates)?;

@@ -170,6 +170,7 @@ ops! {
             if axes[1].is_none() {
                 return Ok(vec![(fun::place(&x[0], &x[1], &start, &step, &shape)?, Some(0))]);
             }
+            let x = &[super::index::lead(x, axes, 0, size)?, x[1].clone()];
             // A fill of its own for each example: placed in two halves that do not touch.
             let here = fun::full_like_bool(&x[0], true);
             let hit = fun::place(&here, &fun::bool_scalar(false), &start, &step, &shape)?;
