@@ -1,1 +1,121 @@
-//! py
+//! Floor 6: Python's door. The only crate that knows PyO3.
+//!
+//! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
+//! `fun_*` rooms its functions; `tree` the containers; `grads`, `vmap`, `compile` and `wrap` the transforms;
+//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
+//! left; `error` what crosses the border when something fails.
+
+mod args;
+mod array;
+mod buffer;
+mod compile;
+mod conform;
+mod convert;
+mod custom;
+mod device;
+mod dlpack;
+mod dtype;
+mod error;
+mod eval;
+mod fun_make;
+mod fun_reduce;
+mod fun_shape;
+mod grads;
+mod index;
+#[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
+mod operators;
+mod random;
+mod rules;
+mod show;
+mod site;
+mod table;
+mod tree;
+mod vmap;
+mod wrap;
+
+use pullback::Dtype;
+use pyo3::prelude::*;
+
+/// Adds functions by their paths.
+macro_rules! add {
+    ($module:ident: $($room:ident::{$($name:ident),+ $(,)?};)*) => {
+        $($($module.add_function(wrap_pyfunction!($room::$name, $module)?)?;)+)*
+    };
+}
+
+/// The compiled half of `pullback`.
+#[pymodule(gil_used = true)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    table::fill(module)?;
+    for dtype in Dtype::ALL {
+        module.add(dtype::attribute(dtype), dtype::PyDtype(dtype))?;
+    }
+    module.add("cpu", device::PyDevice(pullback::Device::Cpu))?;
+    module.add("gpu", device::PyDevice(pullback::Device::Gpu))?;
+    module.add("RuleError", py.get_type::<error::RuleError>())?;
+    module.add("DeviceError", py.get_type::<error::DeviceError>())?;
+    module.add("InternalError", py.get_type::<error::InternalError>())?;
+    module.add("RuleFallbackWarning", py.get_type::<error::RuleFallbackWarning>())?;
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    classes(module)?;
+    functions(module)?;
+    let random = PyModule::new(py, "random")?;
+    randoms(&random)?;
+    random.add("state", random::state(py)?)?;
+    module.add("random", &random)?;
+    Ok(())
+}
+
+fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        random::{
+            key, seed, split_key, bits, uniform, normal, laplace, truncated_normal, bernoulli, randint, gumbel,
+            categorical, permutation,
+        };
+    }
+    Ok(())
+}
+
+fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<array::PyArray>()?;
+    module.add_class::<dtype::PyDtype>()?;
+    module.add_class::<device::PyDevice>()?;
+    module.add_class::<device::PyStream>()?;
+    module.add_class::<device::PyStreamContext>()?;
+    module.add_class::<custom::CustomFunction>()?;
+    module.add_class::<grads::Gradient>()?;
+    module.add_class::<vmap::Mapped>()?;
+    module.add_class::<vmap::Checkpointed>()?;
+    module.add_class::<compile::Compiled>()?;
+    module.add_class::<index::ArrayAt>()?;
+    module.add_class::<index::ArrayAtIndices>()
+}
+
+fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        array::{_rebuild};
+        device::{default_device, set_default_device, default_stream, is_available, stream};
+        dlpack::{from_dlpack};
+        eval::{eval, async_eval, synchronize, explain, info, _live_nodes};
+        table::{table};
+        grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
+        vmap::{vmap, checkpoint, _mapped};
+        compile::{compile};
+        fun_reduce::{
+            sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
+            softmax, sort, argsort, topk,
+        };
+        fun_shape::{
+            reshape, transpose, swapaxes, moveaxis, squeeze, expand_dims, flatten, unflatten, flip, broadcast_to,
+            broadcast_arrays, broadcast_shapes, concatenate, stack, split, repeat, tile, roll, pad, diagonal, diag,
+            trace, view, astype,
+        };
+        fun_make::{
+            zeros, ones, full, zeros_like, ones_like, full_like, arange, linspace, eye, identity, tri, tril, triu,
+            where_, clip, round, relu, gelu, gelu_approx, silu, radians, degrees, matmul, addmm, outer, inner,
+            tensordot, take, take_along_axis, put_along_axis, isclose, allclose, array_equal,
+        };
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Arguments that many functions take: axes, shapes, sequences of arrays.
+
+use pullback::{Array, Shape};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::convert::Arg;
+
+/// One integer or several.
+pub struct Ints(pub Vec<isize>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Ints {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Ints> {
+        if let Ok(one) = value.extract::<isize>() {
+            return Ok(Ints(vec![one]));
+        }
+        value.extract::<Vec<isize>>().map(Ints).map_err(|_| {
+            let got = value.repr().map_or_else(|_| "?".into(), |text| text.to_string());
+            PyTypeError::new_err(format!("expected an integer or a sequence of integers, got {got}"))
+        })
+    }
+}
+
+/// No axis, one, or several.
+#[derive(Default)]
+pub struct Axes(pub Option<Vec<isize>>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Axes {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Axes> {
+        if value.is_none() {
+            return Ok(Axes(None));
+        }
+        value.extract::<Ints>().map(|list| Axes(Some(list.0)))
+    }
+}
+
+impl Axes {
+    /// The list, if there is one.
+    pub fn list(&self) -> Option<&[isize]> {
+        self.0.as_deref()
+    }
+}
+
+/// A shape: sizes that are not negative.
+pub struct Sizes(pub Shape);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Sizes {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Sizes> {
+        let list = value.extract::<Ints>()?.0;
+        if let Some(size) = list.iter().find(|size| **size < 0) {
+            return Err(PyValueError::new_err(format!("[shape] expected sizes that are not negative, got {size}")));
+        }
+        Ok(Sizes(list.into_iter().map(|size| size as usize).collect()))
+    }
+}
+
+/// Arrays in a list or a tuple; an array stands for its rows.
+pub struct Many(pub Vec<Array>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Many {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Many> {
+        let items = value.try_iter().map_err(|_| {
+            let got = value.get_type();
+            PyTypeError::new_err(format!("expected a sequence of arrays, got {got}"))
+        })?;
+        items.map(|item| Ok(item?.extract::<Arg>()?.0)).collect::<PyResult<_>>().map(Many)
+    }
+}
+
+impl Many {
+    /// Borrowed, as functions of the engine take them.
+    pub fn refs(&self) -> Vec<&Array> {
+        self.0.iter().collect()
+    }
+}

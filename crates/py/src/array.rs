@@ -1,0 +1,314 @@
+//! The array as Python sees it: a frozen class around one handle, whose methods only build nodes.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pullback::{Array, Error, Result, Storage};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyTuple, PyType};
+
+use crate::convert;
+use crate::device::On;
+use crate::dtype::{DtypeArg, PyDtype};
+use crate::error::{OrRaise, guard, host};
+use crate::show;
+
+/// An array: a shape, a type of elements, and elements that are computed when somebody asks.
+///
+/// >>> pb.array([[1, 2], [3, 4]])
+/// array([[1, 2],
+///        [3, 4]], dtype=int32)
+/// >>> pb.array([1.5, 2]) * 2
+/// array([3., 4.], dtype=float32)
+///
+/// Python's integers become `int32` (`int64` if one does not fit), its floats `float32`; a number next to an
+/// array takes the array's type.
+#[pyclass(frozen, weakref, name = "array", module = "pullback")]
+pub struct PyArray(Mutex<Array>);
+
+impl PyArray {
+    /// A new object around a handle.
+    #[inline]
+    pub fn new(array: Array) -> PyArray {
+        PyArray(Mutex::new(array))
+    }
+
+    /// The handle. The lock is there because `x += 1` and `x[i] = v` change which array an object stands for;
+    /// nothing is called while it is held.
+    #[inline]
+    pub fn get(&self) -> Array {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the object stand for another array.
+    pub fn set(&self, array: Array) {
+        let mut here = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *here, array);
+        drop(here);
+        // Only now: what dies with it may hold rules, and with them Python objects.
+        drop(before);
+    }
+}
+
+/// A chain this deep may be computed unasked, see `settle`; below it there is no need to look.
+const DEEP: u32 = 1024;
+
+/// Runs what builds an array on a device, and makes an object of it.
+#[inline]
+pub fn build(py: Python<'_>, on: On, make: impl FnOnce() -> Result<Array>) -> PyResult<PyArray> {
+    guard(|| {
+        let array = {
+            let _here = on.0.map(|_| on.enter());
+            make().or_raise()?
+        };
+        settled(py, array)
+    })
+}
+
+/// As `build`, for several arrays.
+pub fn build_all(py: Python<'_>, on: On, make: impl FnOnce() -> Result<Vec<Array>>) -> PyResult<Vec<PyArray>> {
+    guard(|| {
+        let _here = on.enter();
+        make().or_raise()?.into_iter().map(|array| settled(py, array)).collect()
+    })
+}
+
+#[inline]
+fn settled(py: Python<'_>, array: Array) -> PyResult<PyArray> {
+    if array.node().depth >= DEEP {
+        py.detach(|| pullback::settle(&array)).or_raise()?;
+    }
+    Ok(PyArray::new(array))
+}
+
+/// Runs engine work with the interpreter released; Ctrl-C is noticed about every 50 ms.
+pub fn released<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&mut pullback::Poll) -> Result<T> + Send,
+) -> PyResult<T> {
+    forked()?;
+    guard(|| {
+        py.detach(|| {
+            let mut looked = Instant::now();
+            work(&mut || {
+                if looked.elapsed() < Duration::from_millis(50) {
+                    return Ok(());
+                }
+                looked = Instant::now();
+                Python::attach(|py| py.check_signals()).map_err(host)
+            })
+        })
+        .or_raise()
+    })
+}
+
+/// Threads do not survive a fork: a child that computed would wait for them for ever.
+fn forked() -> PyResult<()> {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static OWNER: AtomicU32 = AtomicU32::new(0);
+    let me = std::process::id();
+    match OWNER.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
+        Ok(_) => Ok(()),
+        Err(owner) if owner == me => Ok(()),
+        Err(owner) => Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
+            "[eval] expected the process that first computed ({owner}), got a fork of it ({me}): \
+             start workers by 'spawn', or fork before the first computation"
+        ))),
+    }
+}
+
+/// The elements of an array, computed if need be, where the host can read them.
+pub fn elements(py: Python<'_>, array: &Array) -> PyResult<Storage> {
+    if let Some(data) = array.data()
+        && data.host().is_some()
+    {
+        return Ok(data.clone());
+    }
+    let storage = released(py, |poll| pullback::host(array, poll))?;
+    crate::eval::announce(py)?;
+    Ok(storage)
+}
+
+/// The bytes of a block on the host.
+pub fn bytes<'a>(storage: &'a Storage, array: &Array) -> PyResult<&'a [u8]> {
+    let bytes = storage.host().and_then(|bytes| bytes.get(..array.aval().bytes()));
+    bytes.ok_or_else(|| crate::error::raised(Error::internal("[host] expected the elements on the host")))
+}
+
+/// A tuple of sizes.
+pub fn shape_tuple<'py>(py: Python<'py>, array: &Array) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, &array.shape()[..])
+}
+
+#[pymethods]
+impl PyArray {
+    #[new]
+    #[pyo3(signature = (value, dtype=None))]
+    fn create(value: &Bound<'_, PyAny>, dtype: Option<DtypeArg>) -> PyResult<PyArray> {
+        guard(|| convert::array(value, dtype.map(|d| d.0)).map(PyArray::new))
+    }
+
+    /// The size of every axis.
+    #[getter]
+    fn shape<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        shape_tuple(py, &self.get())
+    }
+
+    /// Number of axes.
+    #[getter]
+    fn ndim(&self) -> usize {
+        self.get().ndim()
+    }
+
+    /// Number of elements.
+    #[getter]
+    fn size(&self) -> usize {
+        self.get().size()
+    }
+
+    /// The type of the elements.
+    #[getter]
+    fn dtype(&self) -> PyDtype {
+        PyDtype(self.get().dtype())
+    }
+
+    /// Bytes of all elements.
+    #[getter]
+    fn nbytes(&self) -> usize {
+        self.get().aval().bytes()
+    }
+
+    /// Bytes of one element.
+    #[getter]
+    fn itemsize(&self) -> usize {
+        self.get().dtype().size()
+    }
+
+    /// The axes in reverse order.
+    #[getter(T)]
+    fn reversed(&self, py: Python<'_>) -> PyResult<PyArray> {
+        let x = self.get();
+        let axes: Vec<usize> = (0..x.ndim()).rev().collect();
+        build(py, On::default(), || pullback::fun::transpose(&x, &axes))
+    }
+
+    /// The last two axes exchanged.
+    #[getter(mT)]
+    fn last_two_exchanged(&self, py: Python<'_>) -> PyResult<PyArray> {
+        let x = self.get();
+        if x.ndim() < 2 {
+            return Err(PyValueError::new_err(format!("[mT] expected two axes or more, got {}", x.ndim())));
+        }
+        build(py, On::default(), || pullback::fun::swap_last(&x))
+    }
+
+    /// The only element, as a Python number.
+    ///
+    /// >>> pb.array(2.5).item()
+    /// 2.5
+    pub fn item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let x = self.get();
+        convert::item(py, &x)
+    }
+
+    /// The elements in nested lists.
+    ///
+    /// >>> pb.array([[1, 2], [3, 4]]).tolist()
+    /// [[1, 2], [3, 4]]
+    fn tolist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        convert::tolist(py, &self.get())
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let x = self.get();
+        // A tracer has no elements to print, and printing must not fail while one looks for an error.
+        if x.data().is_none() && crate::eval::is_traced(&x) {
+            return Ok(format!("array(traced, shape={}, dtype={})", x.shape(), x.dtype()));
+        }
+        let storage = elements(py, &x)?;
+        Ok(show::show(bytes(&storage, &x)?, x.aval()))
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        match self.get().shape().first() {
+            Some(&n) => Ok(n),
+            None => Err(PyTypeError::new_err("len() of an array without axes")),
+        }
+    }
+
+    fn __bool__(&self, py: Python<'_>) -> PyResult<bool> {
+        let x = self.get();
+        if x.size() != 1 {
+            return Err(PyValueError::new_err(format!(
+                "[bool] expected one element, got {}: use x.any() or x.all()",
+                x.size()
+            )));
+        }
+        Ok(convert::scalar(py, &x)?.truth())
+    }
+
+    fn __int__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.get_type::<pyo3::types::PyInt>().call1((self.item(py)?,))
+    }
+
+    fn __float__(&self, py: Python<'_>) -> PyResult<f64> {
+        self.item(py)?.extract()
+    }
+
+    fn __complex__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.get_type::<pyo3::types::PyComplex>().call1((self.item(py)?,))
+    }
+
+    fn __index__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let x = self.get();
+        if !x.dtype().is_integer() || x.size() != 1 {
+            return Err(PyTypeError::new_err(format!("[index] expected one integer, got {}", x.aval())));
+        }
+        convert::item(py, &x)
+    }
+
+    fn __format__<'py>(slf: &Bound<'py, Self>, spec: &str) -> PyResult<Bound<'py, PyAny>> {
+        if !spec.is_empty() && slf.get().get().size() == 1 {
+            return slf.get().item(slf.py())?.call_method1("__format__", (spec,));
+        }
+        slf.str()?.call_method1("__format__", (spec,))
+    }
+
+    fn __hash__(slf: &Bound<'_, Self>) -> isize {
+        // By identity: elements are asked for only when somebody wants them.
+        (slf.as_ptr() as isize) >> 4
+    }
+
+    fn __copy__(&self) -> PyArray {
+        PyArray::new(self.get())
+    }
+
+    fn __deepcopy__(&self, _memo: &Bound<'_, PyAny>) -> PyArray {
+        // Elements never change, so sharing them is a copy.
+        PyArray::new(self.get())
+    }
+
+    #[expect(clippy::type_complexity, reason = "a reduce value is a nest of tuples")]
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyType>, Vec<u8>, Vec<usize>, PyDtype))> {
+        let x = slf.get().get();
+        let storage = elements(slf.py(), &x)?;
+        let rebuild = slf.py().import("pullback._core")?.getattr("_rebuild")?;
+        let content = bytes(&storage, &x)?.to_vec();
+        Ok((rebuild, (slf.get_type(), content, x.shape().to_vec(), PyDtype(x.dtype()))))
+    }
+
+    /// The class of NumPy's arrays would take over `np.ones(3) + x` otherwise.
+    #[classattr]
+    #[expect(non_upper_case_globals, reason = "NumPy's name")]
+    const __array_priority__: f64 = 1000.0;
+}
+
+/// An array from what `pickle` kept of it.
+#[pyfunction]
+pub fn _rebuild(_class: &Bound<'_, PyAny>, content: &[u8], shape: Vec<usize>, dtype: DtypeArg) -> PyResult<PyArray> {
+    let aval = pullback::Aval::new(shape, dtype.0);
+    pullback::from_bytes(content, aval).or_raise().map(PyArray::new)
+}

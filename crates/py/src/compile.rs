@@ -1,0 +1,331 @@
+//! `compile`: a function traced once for each structure of its arguments, and called without Python from then on.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pullback::transform::{self, Traced};
+use pullback::{Array, Aval, Device, place};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::array::PyArray;
+use crate::convert;
+use crate::error::{OrRaise, guard, host};
+use crate::random;
+use crate::tree::{self, Tree};
+use crate::vmap::call_tree;
+use crate::wrap::{self, Reduced, looks_like_its_function};
+
+thread_local! {
+    /// Custom functions that were called in the trace that is running, with the versions of their rules.
+    static TOUCHED: RefCell<Vec<Vec<Use>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A custom function's count of registrations, and what it was.
+type Use = (Arc<AtomicU64>, u64);
+
+/// Notes that a custom function was called: a compiled function is traced anew when its rules have changed.
+pub fn touch(version: &Arc<AtomicU64>) {
+    TOUCHED.with_borrow_mut(|stack| {
+        let now = version.load(Ordering::Relaxed);
+        for uses in stack {
+            if !uses.iter().any(|(known, _)| Arc::ptr_eq(known, version)) {
+                uses.push((version.clone(), now));
+            }
+        }
+    });
+}
+
+/// Collects what is touched while it lives.
+struct Touching;
+
+impl Touching {
+    fn start() -> Touching {
+        TOUCHED.with_borrow_mut(|stack| stack.push(Vec::new()));
+        Touching
+    }
+}
+
+impl Drop for Touching {
+    fn drop(&mut self) {
+        TOUCHED.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// What was traced for one structure of arguments.
+struct Entry {
+    tree: Tree,
+    state: Tree,
+    avals: Vec<Aval>,
+    device: Device,
+    uses: Vec<Use>,
+    traced: Traced,
+    shape: Tree,
+    /// How many arrays the function returned; the rest is state.
+    results: usize,
+}
+
+/// Structures that one function keeps.
+const ENTRIES_MAX: usize = 64;
+
+/// A compiled function.
+#[pyclass(frozen, dict, weakref, module = "pullback")]
+pub struct Compiled {
+    fun: Py<PyAny>,
+    inputs: Py<PyAny>,
+    outputs: Py<PyAny>,
+    shapeless: bool,
+    entries: Mutex<Vec<Arc<Entry>>>,
+}
+
+looks_like_its_function!(Compiled);
+
+impl Compiled {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.fun)?;
+        visit.call(&self.inputs)?;
+        visit.call(&self.outputs)
+    }
+}
+
+/// `fun`, whose Python code runs once for each structure of its arguments: shapes, types, and the values of what
+/// is no array. `inputs` are lists or dicts of arrays that `fun` reads, `outputs` such that it changes. The state of
+/// `pb.random` is read and changed without being named. A rule registered later is used.
+///
+/// >>> f = pb.compile(lambda x: pb.exp(x) + 1)
+/// >>> f(pb.array(0.0)).item()
+/// 2.0
+#[pyfunction]
+#[pyo3(signature = (fun, inputs=None, outputs=None, shapeless=false))]
+pub fn compile(
+    py: Python<'_>,
+    fun: &Bound<'_, PyAny>,
+    inputs: Option<Py<PyAny>>,
+    outputs: Option<Py<PyAny>>,
+    shapeless: bool,
+) -> PyResult<Compiled> {
+    wrap::callable(fun, "compile")?;
+    Ok(Compiled {
+        fun: fun.clone().unbind(),
+        inputs: inputs.unwrap_or_else(|| py.None()),
+        outputs: outputs.unwrap_or_else(|| py.None()),
+        shapeless,
+        entries: Mutex::default(),
+    })
+}
+
+/// A place in a container where an array stands.
+struct Place<'py> {
+    container: Bound<'py, PyAny>,
+    key: Key<'py>,
+    object: Bound<'py, PyAny>,
+}
+
+enum Key<'py> {
+    Item(Bound<'py, PyAny>),
+    Field(Bound<'py, pyo3::types::PyString>),
+    /// A tuple cannot be changed: the object in it is.
+    Fixed,
+}
+
+impl Place<'_> {
+    fn put(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
+        match &self.key {
+            Key::Item(key) => self.container.set_item(key, object),
+            Key::Field(name) => self.container.setattr(name, object),
+            Key::Fixed => {
+                let array = object.cast::<PyArray>()?.get().get();
+                self.object.cast::<PyArray>()?.get().set(array);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Places of the arrays in a container, in the order of `flatten`.
+fn places<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Place<'py>>, depth: usize) -> PyResult<()> {
+    if depth > 500 {
+        return Err(tree::too_deep());
+    }
+    let mut each = |container: &Bound<'py, PyAny>, key: Key<'py>, child: &Bound<'py, PyAny>| -> PyResult<()> {
+        if child.is_instance_of::<PyArray>() {
+            found.push(Place { container: container.clone(), key, object: child.clone() });
+            return Ok(());
+        }
+        places(child, found, depth + 1)
+    };
+    match tree::shape_of(value)? {
+        tree::Shape::Leaf => {
+            found.push(Place { container: value.clone(), key: Key::Fixed, object: value.clone() });
+            Ok(())
+        }
+        tree::Shape::Empty | tree::Shape::Other => Ok(()),
+        tree::Shape::List(list) => {
+            let item = |(i, child): (usize, Bound<'py, PyAny>)| {
+                each(value, Key::Item(i.into_pyobject(value.py())?.into_any()), &child)
+            };
+            list.iter().enumerate().try_for_each(item)
+        }
+        tree::Shape::Tuple(tuple, _) => tuple.iter().try_for_each(|child| each(value, Key::Fixed, &child)),
+        tree::Shape::Dict(dict) => dict.iter().try_for_each(|(key, child)| each(value, Key::Item(key), &child)),
+        tree::Shape::Data(_, fields) => fields.into_iter().try_for_each(|field| {
+            let child = value.getattr(&field)?;
+            each(value, Key::Field(field), &child)
+        }),
+    }
+}
+
+fn array_of(place: &Place<'_>) -> PyResult<Array> {
+    Ok(place.object.cast::<PyArray>()?.get().get())
+}
+
+#[pymethods]
+impl Compiled {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if transform::any_active() {
+            // Part of a larger trace, in which it is inlined.
+            return self.fun.bind(py).call(args, kwargs);
+        }
+        guard(|| self.call(py, args, kwargs))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let shapeless = self.shapeless.into_pyobject(py)?.to_owned().into_any();
+        let parts = [self.fun.bind(py), self.inputs.bind(py), self.outputs.bind(py), &shapeless];
+        Ok((wrap::maker(py, "compile")?, PyTuple::new(py, parts)?))
+    }
+
+    /// How many structures of arguments it has been traced for.
+    #[getter]
+    fn _entries(&self) -> usize {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+impl Compiled {
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Clone::clone);
+        let (mut arrays, tree) = tree::flatten(PyTuple::new(py, [args.as_any(), kwargs.as_any()])?.as_any())?;
+        let random = random::state(py)?;
+        let state = PyTuple::new(py, [self.inputs.bind(py), random.bind(py).as_any()])?;
+        let (held, state_tree) = tree::flatten(state.as_any())?;
+        arrays.extend(held);
+        let avals: Vec<Aval> = arrays.iter().map(|x| x.aval().clone()).collect();
+        let changed = PyTuple::new(py, [self.outputs.bind(py), random.bind(py).as_any()])?;
+        let entry = match self.known(py, &tree, &state_tree, &avals)? {
+            Some(entry) => entry,
+            None => self.trace(py, tree, state_tree, avals, &state, &changed)?,
+        };
+        let outs = entry.traced.call(&arrays).or_raise()?;
+        let (results, after) = outs.split_at(entry.results);
+        let mut targets = Vec::new();
+        places(changed.as_any(), &mut targets, 0)?;
+        if targets.len() != after.len() {
+            return Err(convert::broken("[compile] expected the outputs to keep their structure"));
+        }
+        for (place, array) in targets.iter().zip(after) {
+            place.put(Bound::new(py, PyArray::new(array.clone()))?.as_any())?;
+        }
+        entry.shape.rebuild(py, results)
+    }
+
+    fn known(&self, py: Python<'_>, tree: &Tree, state: &Tree, avals: &[Aval]) -> PyResult<Option<Arc<Entry>>> {
+        // Comparing runs Python code: not under the lock.
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let device = place::current();
+        for entry in entries {
+            let current = |(version, was): &Use| version.load(Ordering::Relaxed) == *was;
+            if entry.device == device
+                && entry.avals == *avals
+                && entry.uses.iter().all(current)
+                && entry.tree.same(py, tree)?
+                && entry.state.same(py, state)?
+            {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
+    fn trace<'py>(
+        &self,
+        py: Python<'py>,
+        tree: Tree,
+        state_tree: Tree,
+        avals: Vec<Aval>,
+        state: &Bound<'py, PyTuple>,
+        changed: &Bound<'py, PyTuple>,
+    ) -> PyResult<Arc<Entry>> {
+        let mut before = Vec::new();
+        places(state.as_any(), &mut before, 0)?;
+        let originals = before.iter().map(array_of).collect::<PyResult<Vec<Array>>>()?;
+        let taken = RefCell::new(None);
+        let touching = Touching::start();
+        let inner = |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
+            let run = || -> PyResult<Vec<Array>> {
+                let (own, held) = leaves.split_at(leaves.len() - before.len());
+                for (place, leaf) in before.iter().zip(held) {
+                    place.put(Bound::new(py, PyArray::new(leaf.clone()))?.as_any())?;
+                }
+                let (mut outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
+                let results = outs.len();
+                let mut after = Vec::new();
+                places(changed.as_any(), &mut after, 0)?;
+                for place in &after {
+                    outs.push(array_of(place)?);
+                }
+                taken.replace(Some((shape, results)));
+                Ok(outs)
+            };
+            run().map_err(host)
+        };
+        let traced = transform::trace(&inner, &avals);
+        let uses = TOUCHED.with_borrow_mut(|stack| stack.last_mut().map(std::mem::take).unwrap_or_default());
+        drop(touching);
+        // Whatever happened, no tracer stays behind in the user's containers.
+        for (place, array) in before.iter().zip(&originals) {
+            place.object.cast::<PyArray>()?.get().set(array.clone());
+            if !matches!(place.key, Key::Fixed) {
+                place.put(&place.object)?;
+            }
+        }
+        let traced = traced.or_raise()?;
+        wrap::warn(py)?;
+        let (shape, results) =
+            taken.take().ok_or_else(|| convert::broken("[compile] expected the function to be called"))?;
+        let device = place::current();
+        let entry = Entry { tree, state: state_tree, avals, device, uses, traced, shape, results };
+        let entry = Arc::new(entry);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        // What was traced with other rules is of no use any more.
+        let current = |(version, was): &Use| version.load(Ordering::Relaxed) == *was;
+        let mut stale: Vec<Arc<Entry>> = Vec::new();
+        entries.retain(|entry| {
+            let keep = entry.uses.iter().all(current);
+            if !keep {
+                stale.push(entry.clone());
+            }
+            keep
+        });
+        if entries.len() >= ENTRIES_MAX {
+            stale.push(entries.remove(0));
+        }
+        entries.push(entry.clone());
+        drop(entries);
+        drop(stale);
+        Ok(entry)
+    }
+}

@@ -1,0 +1,276 @@
+//! What Python returned, put beside a tree that is known: by key and position, never by order alone.
+
+use pullback::custom::Value;
+use pullback::{Array, Dtype};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyTuple};
+
+use crate::array::PyArray;
+use crate::convert;
+use crate::operators::number;
+use crate::tree::{Part, Tree};
+
+/// Where a value does not have the shape of the tree, in words: `argument p: expected a dict with keys 'w', got a
+/// list of 2`.
+pub type Misfit = String;
+
+/// Arrays of a value in the order of the tree. `None` stands for nothing in the place of any part.
+pub struct Conform<'a> {
+    tree: &'a Tree,
+    at: usize,
+    /// What was found, one for each array of the tree.
+    pub found: Vec<Value>,
+}
+
+impl<'a> Conform<'a> {
+    /// From part `at` of a tree on.
+    pub fn new(tree: &'a Tree, at: usize) -> Conform<'a> {
+        Conform { tree, at, found: Vec::new() }
+    }
+
+    /// Reads `value` as the next part. `path` names it in messages.
+    pub fn read(&mut self, value: Option<&Bound<'_, PyAny>>, path: &str) -> PyResult<Result<(), Misfit>> {
+        let value = value.filter(|value| !value.is_none());
+        let part = &self.tree.0[self.at];
+        self.at += 1;
+        match part {
+            Part::Leaf => {
+                self.found.push(match value {
+                    Some(value) => leaf(value)?,
+                    None => Value::None,
+                });
+                Ok(Ok(()))
+            }
+            // Nothing that stands here can be a gradient of anything.
+            Part::Static(_) | Part::Empty => Ok(Ok(())),
+            Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => self.items(value, *n, path),
+            Part::Dict(keys) => self.dict(value, keys, path),
+            Part::Data(kind, names) => {
+                let kind = value.map(|value| kind.bind(value.py()).clone());
+                if let (Some(value), Some(kind)) = (value, &kind)
+                    && !value.is_instance(kind)?
+                {
+                    return Ok(Err(format!("{path}: expected a {}, got {}", kind.name()?, described(value))));
+                }
+                for name in names {
+                    let child = value.map(|value| value.getattr(name.bind(value.py()))).transpose()?;
+                    if let Err(misfit) = self.read(child.as_ref(), &format!("{path}.{name}"))? {
+                        return Ok(Err(misfit));
+                    }
+                }
+                Ok(Ok(()))
+            }
+        }
+    }
+
+    fn items(
+        &mut self,
+        value: Option<&Bound<'_, PyAny>>,
+        n: usize,
+        path: &str,
+    ) -> PyResult<Result<(), Misfit>> {
+        let items: Option<Vec<Bound<'_, PyAny>>> = match value {
+            None => None,
+            Some(value) => match sequence(value) {
+                Some(items) if items.len() == n => Some(items),
+                _ => return Ok(Err(format!("{path}: expected a sequence of {n}, got {}", described(value)))),
+            },
+        };
+        for i in 0..n {
+            let child = items.as_ref().map(|items| &items[i]);
+            if let Err(misfit) = self.read(child, &format!("{path}[{i}]"))? {
+                return Ok(Err(misfit));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn dict(
+        &mut self,
+        value: Option<&Bound<'_, PyAny>>,
+        keys: &[Py<PyAny>],
+        path: &str,
+    ) -> PyResult<Result<(), Misfit>> {
+        let dict = match value {
+            None => None,
+            Some(value) => match value.cast::<PyDict>() {
+                Ok(dict) => Some(dict),
+                Err(_) => return Ok(Err(format!("{path}: expected a dict, got {}", described(value)))),
+            },
+        };
+        if let Some(dict) = dict {
+            let mut missing = Vec::new();
+            for key in keys {
+                if !dict.contains(key)? {
+                    missing.push(key.bind(dict.py()).repr()?.to_string());
+                }
+            }
+            if !missing.is_empty() || dict.len() != keys.len() {
+                let list = |keys: Vec<String>| if keys.is_empty() { "none".into() } else { keys.join(", ") };
+                let want = keys.iter().map(|key| key.bind(dict.py()).repr().map(|text| text.to_string()));
+                let got = dict.keys().iter().map(|key| key.repr().map(|text| text.to_string()));
+                let (want, got) = (want.collect::<PyResult<Vec<_>>>()?, got.collect::<PyResult<Vec<_>>>()?);
+                return Ok(Err(format!("{path}: expected a dict with keys {}, got {}", list(want), list(got))));
+            }
+        }
+        for key in keys {
+            let child = match dict {
+                Some(dict) => dict.get_item(key)?,
+                None => None,
+            };
+            let name = Python::attach(|py| key.bind(py).repr().map(|text| text.to_string()))?;
+            if let Err(misfit) = self.read(child.as_ref(), &format!("{path}[{name}]"))? {
+                return Ok(Err(misfit));
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+/// The items of a list or a tuple.
+pub fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return Some(tuple.iter().collect());
+    }
+    value.cast::<PyList>().ok().map(|list| list.iter().collect())
+}
+
+/// What something is, for messages.
+pub fn described(value: &Bound<'_, PyAny>) -> String {
+    if let Ok(array) = value.cast::<PyArray>() {
+        return array.get().get().aval().to_string();
+    }
+    let kind = value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
+    match sequence(value) {
+        Some(items) => format!("a {kind} of {}", items.len()),
+        None if value.is_none() => "None".into(),
+        None => format!("a {kind}"),
+    }
+}
+
+/// One array, or what stands in its place.
+pub fn leaf(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if let Ok(array) = value.cast::<PyArray>() {
+        return Ok(Value::Array(array.get().get()));
+    }
+    if value.is_none() {
+        return Ok(Value::None);
+    }
+    if let Some(number) = number(value)? {
+        return Ok(Value::Scalar(number));
+    }
+    if let Some(items) = sequence(value) {
+        return Ok(Value::Tuple(vec![Value::None; items.len()]));
+    }
+    let kind = value.get_type().name()?.to_string();
+    if value.hasattr("__array__")? || value.hasattr("__dlpack__")? {
+        return Ok(convert::array(value, None).map_or(Value::Other(kind), Value::Array));
+    }
+    Ok(Value::Other(kind))
+}
+
+/// Axes for the arrays of a tree, from a prefix of it: an integer or `None` stands for all arrays below.
+pub fn axes(tree: &Tree, axes: &Bound<'_, PyAny>, what: &str) -> PyResult<Result<Vec<Option<isize>>, Misfit>> {
+    let mut spread = Spread { tree, at: 0, found: Vec::new() };
+    Ok(spread.read(axes, what)?.map(|()| spread.found))
+}
+
+struct Spread<'a> {
+    tree: &'a Tree,
+    at: usize,
+    found: Vec<Option<isize>>,
+}
+
+impl Spread<'_> {
+    fn read(&mut self, axes: &Bound<'_, PyAny>, path: &str) -> PyResult<Result<(), Misfit>> {
+        if axes.is_none() {
+            self.all(None);
+            return Ok(Ok(()));
+        }
+        if axes.is_instance_of::<PyInt>() && !axes.is_instance_of::<PyBool>() {
+            let axis = axes.extract()?;
+            self.all(Some(axis));
+            return Ok(Ok(()));
+        }
+        let part = &self.tree.0[self.at];
+        let wrong = |want: String| Ok(Err(format!("{path}: expected {want}, got {}", described(axes))));
+        match part {
+            Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => match sequence(axes) {
+                Some(items) if items.len() == *n => {
+                    self.at += 1;
+                    for (i, item) in items.iter().enumerate() {
+                        if let Err(misfit) = self.read(item, &format!("{path}[{i}]"))? {
+                            return Ok(Err(misfit));
+                        }
+                    }
+                    Ok(Ok(()))
+                }
+                _ => wrong(format!("an integer, None or a sequence of {n}")),
+            },
+            Part::Dict(keys) => match axes.cast::<PyDict>() {
+                Ok(dict) => {
+                    self.at += 1;
+                    for key in keys {
+                        let name = key.bind(axes.py()).repr()?;
+                        let Some(item) = dict.get_item(key)? else {
+                            return Ok(Err(format!("{path}: expected an axis for key {name}, got none")));
+                        };
+                        if let Err(misfit) = self.read(&item, &format!("{path}[{name}]"))? {
+                            return Ok(Err(misfit));
+                        }
+                    }
+                    Ok(Ok(()))
+                }
+                Err(_) => wrong("an integer, None or a dict".into()),
+            },
+            Part::Data(_, names) => {
+                self.at += 1;
+                for name in names {
+                    let item = axes.getattr(name.bind(axes.py()))?;
+                    if let Err(misfit) = self.read(&item, &format!("{path}.{name}"))? {
+                        return Ok(Err(misfit));
+                    }
+                }
+                Ok(Ok(()))
+            }
+            Part::Leaf | Part::Static(_) | Part::Empty => wrong("an integer or None".into()),
+        }
+    }
+
+    /// One axis for everything below the next part.
+    fn all(&mut self, axis: Option<isize>) {
+        let mut left = 1;
+        while left > 0 {
+            left -= 1;
+            let part = &self.tree.0[self.at];
+            self.at += 1;
+            match part {
+                Part::Leaf => self.found.push(axis),
+                Part::Static(_) | Part::Empty => {}
+                Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => left += n,
+                Part::Dict(keys) => left += keys.len(),
+                Part::Data(_, names) => left += names.len(),
+            }
+        }
+    }
+}
+
+/// An axis that counts from the front.
+pub fn axis_of(axis: Option<isize>, x: &Array) -> Result<Option<usize>, Misfit> {
+    let Some(axis) = axis else { return Ok(None) };
+    let at = if axis < 0 { axis + x.ndim() as isize } else { axis };
+    if at < 0 || at as usize >= x.ndim() {
+        return Err(format!("expected an axis of {}, got {axis}", x.aval()));
+    }
+    Ok(Some(at as usize))
+}
+
+/// Whether a number can have a tangent: a bare `2.0` next to arrays.
+pub fn has_zero(value: &Bound<'_, PyAny>) -> bool {
+    matches!(number(value), Ok(Some(number)) if !matches!(number, pullback::Scalar::Bool(_)))
+}
+
+/// Zeros for what has no tangent.
+pub fn zeros(x: &Array) -> Array {
+    if x.dtype() == Dtype::Bool { Array::full(pullback::Scalar::Bool(false), x.aval()) } else { x.zeros_like() }
+}

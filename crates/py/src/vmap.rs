@@ -1,0 +1,261 @@
+//! `vmap` and `checkpoint`, over trees.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pullback::transform::{self, batch_size, out_axis};
+use pullback::Array;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::conform::{self, axis_of};
+use crate::convert;
+use crate::error::{OrRaise, guard, host};
+use crate::site;
+use crate::tree::{self, Tree};
+use crate::wrap::{self, Reduced, looks_like_its_function};
+
+/// A function that maps.
+#[pyclass(frozen, dict, weakref, module = "pullback")]
+pub struct Mapped {
+    fun: Py<PyAny>,
+    in_axes: Py<PyAny>,
+    out_axes: Py<PyAny>,
+    axis_size: Option<usize>,
+}
+
+looks_like_its_function!(Mapped);
+
+impl Mapped {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.fun)?;
+        visit.call(&self.in_axes)?;
+        visit.call(&self.out_axes)
+    }
+}
+
+/// `fun`, mapped over axes of its arguments.
+///
+/// `in_axes` says over which: one integer for all arguments, or a tuple with an integer, `None` (not mapped) or a
+/// tree of these for each. `out_axes` says where the mapped axis stands in what is returned; `None` where a result
+/// does not depend on what was mapped. Keyword arguments are mapped over their first axis. `axis_size` is needed
+/// only where nothing is mapped.
+///
+/// >>> pb.vmap(lambda x, y: x * y, in_axes=(0, None))(pb.array([1, 2]), pb.array([3, 4]))
+/// array([[3, 4],
+///        [6, 8]], dtype=int32)
+#[pyfunction]
+#[pyo3(signature = (fun, in_axes=Axis::Zero, out_axes=Axis::Zero, *, axis_size=None), text_signature = "(fun, in_axes=0, out_axes=0, *, axis_size=None)")]
+pub fn vmap(
+    py: Python<'_>,
+    fun: &Bound<'_, PyAny>,
+    in_axes: Axis<'_>,
+    out_axes: Axis<'_>,
+    axis_size: Option<usize>,
+) -> PyResult<Mapped> {
+    wrap::callable(fun, "vmap")?;
+    let axes = |given: Axis<'_>| -> PyResult<Py<PyAny>> {
+        match given {
+            Axis::Given(axes) => Ok(axes.unbind()),
+            Axis::Zero => Ok(0i64.into_pyobject(py)?.into_any().unbind()),
+        }
+    };
+    Ok(Mapped { fun: fun.clone().unbind(), in_axes: axes(in_axes)?, out_axes: axes(out_axes)?, axis_size })
+}
+
+/// Axes as they were given: `None` has a meaning of its own.
+pub enum Axis<'py> {
+    /// By the user.
+    Given(Bound<'py, PyAny>),
+    /// Not at all.
+    Zero,
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Axis<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Axis<'py>> {
+        Ok(Axis::Given(value.to_owned()))
+    }
+}
+
+#[pymethods]
+impl Mapped {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        guard(|| self.call(py, args, kwargs))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        let parts = [&self.fun, &self.in_axes, &self.out_axes];
+        let mut parts: Vec<Bound<'py, PyAny>> = parts.map(|part| part.bind(py).clone()).into();
+        parts.push(self.axis_size.into_pyobject(py)?.into_any());
+        Ok((wrap::maker(py, "_mapped")?, PyTuple::new(py, parts)?))
+    }
+}
+
+/// What `pickle` calls.
+#[pyfunction]
+pub fn _mapped(fun: Py<PyAny>, in_axes: Py<PyAny>, out_axes: Py<PyAny>, axis_size: Option<usize>) -> Mapped {
+    Mapped { fun, in_axes, out_axes, axis_size }
+}
+
+fn misfit(text: String) -> PyErr {
+    PyValueError::new_err(format!("[vmap] {text}"))
+}
+
+impl Mapped {
+    fn call<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (mut arrays, tree) = tree::flatten(args.as_any())?;
+        let mut axes = conform::axes(&tree, self.in_axes.bind(py), "in_axes")?.map_err(misfit)?;
+        let (named, named_tree) = match kwargs {
+            Some(kwargs) => {
+                let (named, tree) = tree::flatten(kwargs.as_any())?;
+                (named, Some(tree))
+            }
+            None => (Vec::new(), None),
+        };
+        let positional = arrays.len();
+        axes.extend(named.iter().map(|_| Some(0)));
+        arrays.extend(named);
+        let found = arrays.iter().zip(&axes).enumerate();
+        let axes = found
+            .map(|(i, (x, axis))| axis_of(*axis, x).map_err(|text| misfit(format!("{text} (array {i})"))))
+            .collect::<PyResult<Vec<_>>>()?;
+        let size = batch_size(&arrays, &axes, self.axis_size).or_raise()?;
+        let fun = self.fun.bind(py);
+        let shape = RefCell::new(None);
+        let inner = |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
+            let run = || -> PyResult<Vec<Array>> {
+                let args = tree.rebuild(py, &leaves[..positional])?.cast_into::<PyTuple>()?;
+                let kwargs = match &named_tree {
+                    Some(tree) => Some(tree.rebuild(py, &leaves[positional..])?.cast_into::<PyDict>()?),
+                    None => None,
+                };
+                let (outs, tree) = tree::flatten(&fun.call(args, kwargs.as_ref())?)?;
+                shape.replace(Some(tree));
+                Ok(outs)
+            };
+            run().map_err(host)
+        };
+        let outs = transform::vmap(&inner, &arrays, &axes, Some(size)).or_raise()?;
+        wrap::warn(py)?;
+        let shape = shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
+        let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
+        let place = |(out, axis): (&(Array, Option<usize>), Option<isize>)| -> PyResult<Array> {
+            let ndim = out.0.ndim() + usize::from(out.1.is_none());
+            let at = match axis {
+                Some(axis) if axis < 0 => Some(axis + ndim as isize),
+                other => other,
+            };
+            if at.is_some_and(|at| at < 0) {
+                let text = format!("expected an out axis of {ndim} axes, got {}", axis.unwrap_or(0));
+                return Err(misfit(text));
+            }
+            out_axis(out, at.map(|at| at as usize), size).or_raise()
+        };
+        let placed = outs.iter().zip(wanted).map(place).collect::<PyResult<Vec<Array>>>()?;
+        shape.rebuild(py, &placed)
+    }
+}
+
+/// A function that is computed again for its gradient, and keeps nothing of what it computed on the way.
+#[pyclass(frozen, dict, weakref, module = "pullback")]
+pub struct Checkpointed {
+    fun: Py<PyAny>,
+}
+
+looks_like_its_function!(Checkpointed);
+
+impl Checkpointed {
+    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.fun)
+    }
+}
+
+/// `fun`, which keeps no intermediate values for its gradient, and computes them again instead.
+///
+/// >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
+/// 1.0
+#[pyfunction]
+pub fn checkpoint(fun: &Bound<'_, PyAny>) -> PyResult<Checkpointed> {
+    wrap::callable(fun, "checkpoint")?;
+    Ok(Checkpointed { fun: fun.clone().unbind() })
+}
+
+/// Where a call left the structure of what it returned.
+pub type Slot = Arc<Mutex<Option<Tree>>>;
+
+/// Puts a structure into its place.
+pub fn keep(slot: &Slot, tree: Tree) {
+    let before = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(tree);
+    drop(before);
+}
+
+/// The structure that was kept.
+pub fn kept(slot: &Slot) -> PyResult<Tree> {
+    let tree = slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    tree.ok_or_else(|| convert::broken("[call] expected the function to be called"))
+}
+
+#[pymethods]
+impl Checkpointed {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !transform::any_active() {
+            return self.fun.bind(py).call(args, kwargs);
+        }
+        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Clone::clone);
+        let (arrays, tree) = tree::flatten(PyTuple::new(py, [args.as_any(), kwargs.as_any()])?.as_any())?;
+        let slot = Slot::default();
+        let (fun, keeper) = (self.fun.clone_ref(py), slot.clone());
+        let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
+            Python::attach(|py| {
+                let (arrays, tree) = call_tree(fun.bind(py), &tree, leaves)?;
+                keep(&keeper, tree);
+                Ok(arrays)
+            })
+            .map_err(host)
+        };
+        let outs = guard(|| transform::checkpoint(inner, &arrays, site::caller(py)).or_raise())?;
+        kept(&slot)?.rebuild(py, &outs)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        Ok((wrap::maker(py, "checkpoint")?, PyTuple::new(py, [self.fun.bind(py)])?))
+    }
+}
+
+/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
+pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Vec<Array>, Tree)> {
+    let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
+    let kwargs = (!kwargs.is_empty()).then_some(&kwargs);
+    tree::flatten(&fun.call(&args, kwargs)?)
+}
+
+/// Positional and keyword arguments of a tree of both.
+pub fn arguments<'py>(
+    py: Python<'py>,
+    tree: &Tree,
+    leaves: &[Array],
+) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+    let both = tree.rebuild(py, leaves)?;
+    Ok((both.get_item(0)?.cast_into::<PyTuple>()?, both.get_item(1)?.cast_into::<PyDict>()?))
+}

@@ -1,0 +1,53 @@
+"""pullback: an array engine in which your own derivative rules hold everywhere.
+
+Arrays are lazy: operations build a graph, which is computed when somebody looks. `grad`, `vmap`, `compile` and
+the others turn functions into functions, and compose in any order; a rule given to a `custom_function` holds
+under all of them.
+
+>>> x = pb.array([1.0, 2.0, 3.0])
+>>> pb.grad(lambda x: (x * x).sum())(x)
+array([2., 4., 6.], dtype=float32)
+"""
+
+import math as _math
+import sys as _sys
+
+from pullback import _core
+from pullback._core import *  # noqa: F403
+from pullback._core import __version__, array, broadcast_to, concatenate, power, transpose
+from pullback._core import random as random
+
+# A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
+_sys.modules["pullback.random"] = random
+
+pi = _math.pi
+e = _math.e
+inf = _math.inf
+nan = _math.nan
+euler_gamma = 0.5772156649015329
+newaxis = None
+
+asarray = array
+concat = concatenate
+permute_dims = transpose
+pow = power
+
+Array = array
+
+__all__ = [
+    *(name for name in dir(_core) if not name.startswith("_")),
+    "Array",
+    "__version__",
+    "asarray",
+    "broadcast_to",
+    "concat",
+    "e",
+    "euler_gamma",
+    "inf",
+    "nan",
+    "newaxis",
+    "permute_dims",
+    "pi",
+    "pow",
+    "random",
+]
