@@ -1,4 +1,4 @@
-"""The documents keep their word: every Python block runs, in order, one namespace per file; every link leads somewhere."""
+"""The documents keep their word: Python blocks run in order, one namespace per file; links lead somewhere."""
 
 import importlib.util
 import re
@@ -49,7 +49,9 @@ def test_no_block_was_left_out():
     assert {"README.md", "from_scratch.md"} <= {page.name for page in PAGES_WITH_CODE}
 
 
-@pytest.mark.parametrize("page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
+)
 def test_links_lead_somewhere(page):
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name}: {target} is not there"

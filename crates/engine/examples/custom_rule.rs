@@ -37,7 +37,8 @@ fn quantise() -> Custom {
         }
     }
 
-    Custom::new("quantise", &["x"], |x| Ok(vec![fun::round(&(&x[0] * 8.0), 0)? * 0.125])).rules(StraightThrough)
+    Custom::new("quantise", &["x"], |x| Ok(vec![fun::round(&(&x[0] * 8.0), 0)? * 0.125]))
+        .rules(StraightThrough)
 }
 
 /// `0.5 * (q(w) . x - 1)^2`
