@@ -61,6 +61,7 @@ impl<T: Copy + Sync + 'static> Multiply for Library<T> {
         10 * size_of::<T>() / 4
     }
 
+    // SAFETY: the trait's promise.
     unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, threads }: Product) {
         let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
         // SAFETY: the caller's promise.
@@ -98,6 +99,7 @@ impl<T: product::Ring> Multiply for Loops<T> {
         200
     }
 
+    // SAFETY: the trait's promise.
     unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, threads }: Product) {
         let matrix = |side: Side, from: usize| product::Matrix {
             ptr: side.ptr.cast::<T>().wrapping_offset(from as isize * side.row),

@@ -174,6 +174,7 @@ fn fresh(size: usize) -> Option<NonNull<u8>> {
 #[cfg(target_os = "linux")]
 fn advise_huge(block: NonNull<u8>, size: usize) {
     const MADV_HUGEPAGE: i32 = 14;
+    // SAFETY: the signature that the C library declares.
     unsafe extern "C" {
         fn madvise(addr: *mut u8, length: usize, advice: i32) -> i32;
     }

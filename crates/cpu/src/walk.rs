@@ -153,6 +153,8 @@ impl Scratch {
         }
     }
 
+    /// # Safety
+    /// As `walk`.
     unsafe fn units(&mut self, job: &Job, units: Range<usize>, totals: &mut [u64]) {
         let code = job.code;
         let one = Tile { row: 0, rows: 1, col: 0, cols: 1 };

@@ -206,22 +206,24 @@ fn bits_are_looked_at_in_another_type() {
 #[test]
 fn large_transposed_inputs() {
     let mut rng = Rng(6);
-    for space in [&[300, 310][..], &[3, 200, 210], &[150, 5, 170], &[70_000, 9], &[9, 70_000], &[37, 41, 43]]
-    {
-        for dtype in [Dtype::F32, Dtype::F64, Dtype::Bf16, Dtype::U8] {
-            for fold in [false, true] {
-                let mut p = Program::default();
-                let (x, y) = (p.load(dtype, Class::Strided), p.load(dtype, Class::Strided));
-                let z = p.map(Map::Max, &[x, y], dtype);
-                if fold {
-                    let s = p.push(Inst::Reduce { fold: Fold::Max, arg: z }, p.dtype(z));
-                    p.store(dtype, s);
-                }
-                p.store(dtype, z);
-                let reduced = (0..space.len()).map(|axis| fold && axis + 1 == space.len()).collect();
-                Setup::new(p, Shape::new(space), reduced, &[Lie::Transposed, Lie::Full], &mut rng)
-                    .check("large");
+    for (dtype, space) in [
+        (Dtype::F64, &[180, 190][..]),
+        (Dtype::F64, &[3, 100, 120]),
+        (Dtype::F64, &[31, 33, 35]),
+        (Dtype::F32, &[260, 270]),
+    ] {
+        for fold in [false, true] {
+            let mut p = Program::default();
+            let (x, y) = (p.load(dtype, Class::Strided), p.load(dtype, Class::Strided));
+            let z = p.map(Map::Max, &[x, y], dtype);
+            if fold {
+                let s = p.push(Inst::Reduce { fold: Fold::Max, arg: z }, p.dtype(z));
+                p.store(dtype, s);
             }
+            p.store(dtype, z);
+            let reduced = (0..space.len()).map(|axis| fold && axis + 1 == space.len()).collect();
+            let lies = [Lie::Transposed, Lie::Full];
+            Setup::new(p, Shape::new(space), reduced, &lies, &mut rng).check("large");
         }
     }
 }

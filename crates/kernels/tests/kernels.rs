@@ -5,7 +5,7 @@ mod reference;
 use pullback_base::Dtype;
 use pullback_kernels::Isa;
 use pullback_kernels::Op;
-use pullback_kernels::tile;
+use pullback_kernels::tile::{self, Kernel};
 use reference::{Number, apply, ulps};
 
 /// Every edge and a spread of magnitudes.
@@ -99,90 +99,93 @@ fn cancels(op: Op) -> bool {
     )
 }
 
+/// One kernel with its operands.
+struct Case<'a, T> {
+    op: Op,
+    dtype: Dtype,
+    isa: Isa,
+    form: u8,
+    operands: &'a [Vec<T>; 4],
+    packed: Vec<Vec<u64>>,
+    expected: Vec<f64>,
+}
+
+impl<'a, T: Number> Case<'a, T> {
+    fn new(op: Op, dtype: Dtype, isa: Isa, form: u8, operands: &'a [Vec<T>; 4]) -> Case<'a, T> {
+        let n = operands[0].len();
+        let truth: Vec<u8> = (0..n).map(|i| (i % 3 == 0).into()).collect();
+        let chooses = op == Op::Select && dtype != Dtype::Bool;
+        let packed = (0..4).map(|k| if k == 0 && chooses { pack(&truth) } else { pack(&operands[k]) });
+        let expected = (0..n).map(|i| {
+            let mut args = [operands[0][i], operands[1][i], operands[2][i], operands[3][i]];
+            if chooses {
+                args[0] = T::from_bool(truth[i] != 0);
+            }
+            apply(op, args)
+        });
+        Case { op, dtype, isa, form, operands, packed: packed.collect(), expected: expected.collect() }
+    }
+
+    fn result(&self) -> Dtype {
+        let (op, dtype) = (self.op, self.dtype);
+        let args = if op == Op::Select { vec![Dtype::Bool, dtype, dtype] } else { vec![dtype; op.arity()] };
+        op.map().map_or(dtype, |map| map.result(&args).unwrap())
+    }
+
+    /// Operands at i.
+    fn at(&self, i: usize) -> Vec<f64> {
+        self.operands[..self.op.arity()].iter().map(|operand| operand[i].wide()).collect()
+    }
+
+    fn fine(&self, got: f64, i: usize) -> bool {
+        if cancels(self.op) && self.dtype >= Dtype::F32 {
+            let all: Vec<f64> = self.operands.iter().map(|operand| operand[i].wide()).collect();
+            return reference::close(got, self.expected[i], &all, self.dtype);
+        }
+        ulps(got, self.expected[i], self.dtype) <= bound(self.op, self.dtype, self.isa)
+    }
+
+    /// What is wrong with the first `length` results, if anything.
+    fn run(&self, kernel: Kernel, length: usize) -> Option<String> {
+        let (result, n) = (self.result(), self.expected.len());
+        let mut out = vec![0u64; n + 8];
+        // SAFETY: operands of this type and length.
+        unsafe {
+            let dst = std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), length * result.size());
+            let arg = |k: usize| {
+                let size = if k == 0 && self.op == Op::Select { 1 } else { self.dtype.size() };
+                bytes(&self.packed[k], if self.form >> k & 1 == 1 { size } else { length * size })
+            };
+            kernel(dst, arg(0), arg(1), arg(2), arg(3));
+        }
+        let got = |i: usize| {
+            if result == Dtype::Bool { f64::from(bytes(&out, n)[i]) } else { T::read(&out, i).wide() }
+        };
+        let wrong = (0..length).find(|&i| !self.fine(got(i), i))?;
+        let Case { op, dtype, isa, form, .. } = self;
+        let (args, got, want) = (self.at(wrong), got(wrong), self.expected[wrong]);
+        Some(format!("{isa:?} {op:?} {dtype:?} form {form} length {length} {args:?}: {got:e}, not {want:e}"))
+    }
+}
+
 fn check<T: Number>(dtype: Dtype, values: &[T]) {
     let n = values.len();
     let mut failures = Vec::new();
     for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
-        for &op in Op::ALL {
-            for form in 0..16u8 {
-                let Some(kernel) = tile::map(op, dtype, form, isa) else { continue };
-                let shifts = [0usize, 7, 101, 333];
-                let mut operands: Vec<Vec<T>> = shifts
-                    .iter()
-                    .map(|s| (0..n).map(|i| values[(i * (1 + s % 5) + s) % n]).collect())
-                    .collect();
-                for (k, operand) in operands.iter_mut().enumerate() {
-                    if form >> k & 1 == 1 {
-                        *operand = vec![values[35 + k]; n];
-                    }
-                }
-                let truth: Vec<u8> = (0..n).map(|i| (i % 3 == 0).into()).collect();
-                let packed: Vec<Vec<u64>> = (0..4)
-                    .map(|k| {
-                        if k == 0 && op == Op::Select && dtype != Dtype::Bool {
-                            pack(&truth)
-                        } else {
-                            pack(&operands[k])
-                        }
-                    })
-                    .collect();
-                let expected: Vec<f64> = (0..n)
-                    .map(|i| {
-                        let mut args = [operands[0][i], operands[1][i], operands[2][i], operands[3][i]];
-                        if op == Op::Select {
-                            args[0] = T::from_bool(if dtype == Dtype::Bool {
-                                operands[0][i].wide() != 0.
-                            } else {
-                                truth[i] != 0
-                            });
-                        }
-                        apply(op, args)
-                    })
-                    .collect();
-                let args =
-                    if op == Op::Select { vec![Dtype::Bool, dtype, dtype] } else { vec![dtype; op.arity()] };
-                let result = op.map().map_or(dtype, |map| map.result(&args).unwrap());
-                // Tails of every length, then everything.
-                for length in (1..=70).chain([n]) {
-                    let mut out = vec![0u64; n + 8];
-                    // SAFETY: operands of this type and length.
-                    unsafe {
-                        let dst =
-                            std::slice::from_raw_parts_mut(out.as_mut_ptr().cast(), length * result.size());
-                        let arg = |k: usize| {
-                            let size = if k == 0 && op == Op::Select { 1 } else { dtype.size() };
-                            bytes(&packed[k], if form >> k & 1 == 1 { size } else { length * size })
-                        };
-                        kernel(dst, arg(0), arg(1), arg(2), arg(3));
-                    }
-                    for i in 0..length {
-                        let got = if result == Dtype::Bool {
-                            f64::from(bytes(&out, n)[i])
-                        } else {
-                            T::read(&out, i).wide()
-                        };
-                        let want = expected[i];
-                        let fine = if cancels(op) && dtype >= Dtype::F32 {
-                            reference::close(
-                                got,
-                                want,
-                                &operands.iter().map(|o| o[i].wide()).collect::<Vec<_>>(),
-                                dtype,
-                            )
-                        } else {
-                            ulps(got, want, dtype) <= bound(op, dtype, isa)
-                        };
-                        if !fine {
-                            let args: Vec<f64> = operands[..op.arity()].iter().map(|o| o[i].wide()).collect();
-                            failures.push(format!("{isa:?} {op:?} {dtype:?} form {form} length {length} {args:?}: {got:e}, not {want:e}"));
-                            break;
-                        }
-                    }
-                }
-            }
+        for (&op, form) in Op::ALL.iter().flat_map(|op| (0..16u8).map(move |form| (op, form))) {
+            let Some(kernel) = tile::map(op, dtype, form, isa) else { continue };
+            let operands: [Vec<T>; 4] = std::array::from_fn(|k| {
+                let shift = [0usize, 7, 101, 333][k];
+                let scalar = form >> k & 1 == 1;
+                (0..n)
+                    .map(|i| values[if scalar { 35 + k } else { (i * (1 + shift % 5) + shift) % n }])
+                    .collect()
+            });
+            let case = Case::new(op, dtype, isa, form, &operands);
+            // Tails of every length, then everything.
+            failures.extend((1..=70).chain([n]).find_map(|length| case.run(kernel, length)));
         }
     }
-    failures.dedup_by_key(|f| f.split(" length").next().map(String::from));
     assert!(failures.is_empty(), "{} rows\n{}", failures.len(), failures.join("\n"));
 }
 

@@ -103,27 +103,15 @@ pub fn apply(map: Map, dtype: Dtype, to: Dtype, args: &[Scalar]) -> Scalar {
     if to == Dtype::Bool { Scalar::Bool(value.real() != 0.) } else { Scalar::from_bits(value.bits(to), to) }
 }
 
+#[rustfmt::skip]
 fn on_whole(map: Map, dtype: Dtype, args: &[Scalar]) -> i128 {
     let (x, y) = (whole(args[0]), args.get(1).map_or(0, |&y| whole(y)));
     let bits = 8 * dtype.size() as i128;
-    let floor = |x: i128, y: i128| {
-        if y == 0 { 0 } else { x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0) }
-    };
-    if dtype == Dtype::Bool {
-        return match map {
-            Map::Not => 1 - x,
-            Map::And | Map::Mul | Map::Min => x & y,
-            Map::Or | Map::Add | Map::Max => x | y,
-            Map::Xor | Map::Ne => x ^ y,
-            Map::Eq => 1 - (x ^ y),
-            Map::Lt => i128::from(x < y),
-            Map::Le => i128::from(x <= y),
-            Map::Gt => i128::from(x > y),
-            Map::Ge => i128::from(x >= y),
-            other => unreachable!("{other:?} of truth values"),
-        };
-    }
+    let floor = |x: i128, y: i128| x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0);
+    let truth = dtype == Dtype::Bool;
     match map {
+        Map::Not if truth => 1 - x,
+        Map::Add if truth => x | y,
         Map::Neg => -x,
         Map::Abs => x.abs(),
         Map::Sign => x.signum(),
@@ -132,47 +120,17 @@ fn on_whole(map: Map, dtype: Dtype, args: &[Scalar]) -> i128 {
         Map::Add => x + y,
         Map::Sub => x - y,
         Map::Mul => x.wrapping_mul(y),
-        Map::FloorDiv => floor(x, y),
-        Map::Rem => {
-            if y == 0 {
-                0
-            } else {
-                x - y * floor(x, y)
-            }
-        }
-        Map::Pow if y < 0 => match x {
-            1 => 1,
-            -1 => {
-                if y % 2 == 0 {
-                    1
-                } else {
-                    -1
-                }
-            }
-            _ => 0,
-        },
+        Map::FloorDiv => if y == 0 { 0 } else { floor(x, y) },
+        Map::Rem => if y == 0 { 0 } else { x - y * floor(x, y) },
+        Map::Pow if y < 0 => if x.abs() == 1 { if y % 2 == 0 { 1 } else { x } } else { 0 },
         Map::Pow => (0..y).fold(1i128, |p, _| whole(wrap(p * x, dtype))),
         Map::Max => x.max(y),
         Map::Min => x.min(y),
         Map::And => x & y,
         Map::Or => x | y,
         Map::Xor => x ^ y,
-        Map::Shl => {
-            if (0..bits).contains(&y) {
-                x << y
-            } else {
-                0
-            }
-        }
-        Map::Shr => {
-            if (0..bits).contains(&y) {
-                x >> y
-            } else if x < 0 {
-                -1
-            } else {
-                0
-            }
-        }
+        Map::Shl => if (0..bits).contains(&y) { x << y } else { 0 },
+        Map::Shr => if (0..bits).contains(&y) { x >> y } else if x < 0 { -1 } else { 0 },
         Map::Lt => i128::from(x < y),
         Map::Le => i128::from(x <= y),
         Map::Gt => i128::from(x > y),
@@ -183,20 +141,13 @@ fn on_whole(map: Map, dtype: Dtype, args: &[Scalar]) -> i128 {
     }
 }
 
+#[rustfmt::skip]
 fn on_float(map: Map, x: f64, y: f64) -> f64 {
     let truth = |b: bool| f64::from(u8::from(b));
     match map {
         Map::Neg => -x,
         Map::Abs => x.abs(),
-        Map::Sign => {
-            if x > 0. {
-                1.
-            } else if x < 0. {
-                -1.
-            } else {
-                x
-            }
-        }
+        Map::Sign => if x > 0. { 1. } else if x < 0. { -1. } else { x },
         Map::Square => x * x,
         Map::Floor => x.floor(),
         Map::Ceil => x.ceil(),
@@ -215,24 +166,8 @@ fn on_float(map: Map, x: f64, y: f64) -> f64 {
         Map::Sub => x - y,
         Map::Mul => x * y,
         Map::Div => x / y,
-        Map::Max => {
-            if x.is_nan() {
-                x
-            } else if y.is_nan() {
-                y
-            } else {
-                x.max(y)
-            }
-        }
-        Map::Min => {
-            if x.is_nan() {
-                x
-            } else if y.is_nan() {
-                y
-            } else {
-                x.min(y)
-            }
-        }
+        Map::Max => if x.is_nan() { x } else if y.is_nan() { y } else { x.max(y) },
+        Map::Min => if x.is_nan() { x } else if y.is_nan() { y } else { x.min(y) },
         Map::Lt => truth(x < y),
         Map::Le => truth(x <= y),
         Map::Gt => truth(x > y),

@@ -50,6 +50,8 @@ pub unsafe fn copy(
     }
 }
 
+/// # Safety
+/// As `copy`, for a run of `n` elements.
 unsafe fn line(dst: *mut u8, to: isize, src: *const u8, from: isize, n: usize, size: usize) {
     if to == 1 {
         // SAFETY: the caller's promise: a run of `n` elements.
@@ -68,6 +70,8 @@ unsafe fn line(dst: *mut u8, to: isize, src: *const u8, from: isize, n: usize, s
     }
 }
 
+/// # Safety
+/// As `line`.
 unsafe fn strided<T: Copy>(dst: *mut u8, to: isize, src: *const u8, from: isize, n: usize) {
     let (dst, src) = (dst.cast::<T>(), src.cast::<T>());
     for i in 0..n as isize {
@@ -124,6 +128,8 @@ pub unsafe fn transpose(
     }
 }
 
+/// # Safety
+/// As `transpose`.
 unsafe fn transpose_as<T: Copy + Default>(
     dst: *mut u8,
     dst_row: isize,

@@ -18,6 +18,8 @@ pub fn spread(size: usize) -> Spread {
     }
 }
 
+/// # Safety
+/// As `Spread`.
 unsafe fn spread_as<T: Copy>(
     dst: &mut [u8],
     src: *const u8,

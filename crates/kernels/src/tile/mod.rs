@@ -133,6 +133,7 @@ macro_rules! drivers {
         pub(crate) mod $module {
             use super::*;
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn map1<O: Map1>(dst: &mut [u8], a: &[u8], _: &[u8], _: &[u8], _: &[u8]) {
                 // SAFETY: the contract of `Kernel`.
@@ -152,6 +153,7 @@ macro_rules! drivers {
                 }
             }
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn map2<O: Map2, const FORM: u8>(dst: &mut [u8], a: &[u8], b: &[u8], _: &[u8], _: &[u8]) {
                 // SAFETY: the contract of `Kernel`.
@@ -164,6 +166,7 @@ macro_rules! drivers {
                 }
             }
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn map3<O: Map3, const FORM: u8>(dst: &mut [u8], a: &[u8], b: &[u8], c: &[u8], _: &[u8]) {
                 // SAFETY: the contract of `Kernel`.
@@ -179,6 +182,7 @@ macro_rules! drivers {
                 }
             }
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn map4<O: Map4, const FORM: u8>(dst: &mut [u8], a: &[u8], b: &[u8], c: &[u8], d: &[u8]) {
                 // SAFETY: the contract of `Kernel`.
@@ -200,12 +204,14 @@ macro_rules! drivers {
                 }
             }
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn fold<O: fold::Lanes>(cell: &mut u64, src: &[u8]) {
                 // SAFETY: the contract of `Kernel`.
                 fold::fold_lanes::<O>(cell, unsafe { cast::<O::In>(src) });
             }
 
+            // SAFETY: see `Kernel`.
             $(#[target_feature(enable = $features)])?
             pub unsafe fn accumulate<O: fold::Lanes>(sums: &mut [u8], src: &[u8]) {
                 // SAFETY: the contract of `Kernel`.

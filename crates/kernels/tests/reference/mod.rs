@@ -64,22 +64,24 @@ fn python_rem(x: f64, y: f64) -> f64 {
 
 /// In double; exact enough for single. For double the C library is the reference of itself and of ours.
 pub fn float(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
+    match op.arity() {
+        1 => one(op, x),
+        2 => two(op, x, y),
+        _ => more(op, [x, y, z, w]),
+    }
+}
+
+fn is(b: bool) -> f64 {
+    f64::from(u8::from(b))
+}
+
+#[rustfmt::skip]
+fn one(op: Op, x: f64) -> f64 {
     use Op::*;
-    let truth = |b: bool| f64::from(u8::from(b));
-    let max = |a: f64, b: f64| if a > b || a.is_nan() { a } else { b };
-    let min = |a: f64, b: f64| if a < b || a.is_nan() { a } else { b };
     match op {
         Neg => -x,
         Abs => x.abs(),
-        Sign => {
-            if x > 0. {
-                1.
-            } else if x < 0. {
-                -1.
-            } else {
-                x
-            }
-        }
+        Sign => if x > 0. { 1. } else if x < 0. { -1. } else { x },
         Square => x * x,
         Cube => x * x * x,
         Floor => x.floor(),
@@ -92,7 +94,6 @@ pub fn float(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
         Exp => libm::exp(x),
         ExpNeg => libm::exp(-x),
         ExpNegSquare => libm::exp(-(x * x)),
-        ExpSub => libm::exp(x - y),
         Exp2 => libm::exp2(x),
         Expm1 => libm::expm1(x),
         Log => libm::log(x),
@@ -108,30 +109,26 @@ pub fn float(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
         Sinh => x.sinh(),
         Cosh => x.cosh(),
         Tanh => libm::tanh(x),
-        ScaleTanh => libm::tanh(x * y),
         Asinh => libm::asinh(x),
         // `libm` 0.2 gives numbers below -1.
-        Acosh => {
-            if x < 1. {
-                f64::NAN
-            } else {
-                libm::acosh(x)
-            }
-        }
+        Acosh => if x < 1. { f64::NAN } else { libm::acosh(x) },
         Atanh => libm::atanh(x),
-        Sigmoid => {
-            if x < 0. {
-                libm::exp(x) / (1. + libm::exp(x))
-            } else {
-                1. / (1. + libm::exp(-x))
-            }
-        }
+        Sigmoid => if x < 0. { libm::exp(x) / (1. + libm::exp(x)) } else { 1. / (1. + libm::exp(-x)) },
         Erf => libm::erf(x),
-        ScaleErf => libm::erf(x * y),
         Erfinv => erfinv(x),
-        IsNan => truth(x.is_nan()),
-        IsInf => truth(x.is_infinite()),
-        IsFinite => truth(x.is_finite()),
+        IsNan => is(x.is_nan()),
+        IsInf => is(x.is_infinite()),
+        IsFinite => is(x.is_finite()),
+        other => unreachable!("{other:?} of one float"),
+    }
+}
+
+#[rustfmt::skip]
+fn two(op: Op, x: f64, y: f64) -> f64 {
+    use Op::*;
+    let max = |a: f64, b: f64| if a > b || a.is_nan() { a } else { b };
+    let min = |a: f64, b: f64| if a < b || a.is_nan() { a } else { b };
+    match op {
         Add => x + y,
         Sub => x - y,
         Mul => x * y,
@@ -145,26 +142,26 @@ pub fn float(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
         Min => min(x, y),
         Pow => libm::pow(x, y),
         Atan2 => x.atan2(y),
-        Logaddexp => {
-            if x == y {
-                x + std::f64::consts::LN_2
-            } else {
-                max(x, y) + libm::log1p(libm::exp(-(x - y).abs()))
-            }
-        }
-        Lt => truth(x < y),
-        Le => truth(x <= y),
-        Gt => truth(x > y),
-        Ge => truth(x >= y),
-        Eq => truth(x == y),
-        Ne => truth(x != y),
-        Select => {
-            if x != 0. {
-                y
-            } else {
-                z
-            }
-        }
+        Logaddexp if x == y => x + std::f64::consts::LN_2,
+        Logaddexp => max(x, y) + libm::log1p(libm::exp(-(x - y).abs())),
+        Lt => is(x < y),
+        Le => is(x <= y),
+        Gt => is(x > y),
+        Ge => is(x >= y),
+        Eq => is(x == y),
+        Ne => is(x != y),
+        ExpSub => libm::exp(x - y),
+        ScaleTanh => libm::tanh(x * y),
+        ScaleErf => libm::erf(x * y),
+        other => unreachable!("{other:?} of two floats"),
+    }
+}
+
+#[rustfmt::skip]
+fn more(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
+    use Op::*;
+    match op {
+        Select => if x != 0. { y } else { z },
         MulAdd => x * y + z,
         MulSub => x * y - z,
         NegMulAdd => z - x * y,
@@ -177,28 +174,10 @@ pub fn float(op: Op, [x, y, z, w]: [f64; 4]) -> f64 {
         MulAddMul => (x * y + z) * w,
         MulAddSub => x * y + z - w,
         SubMulMul => (x - y) * z * w,
-        SelectLt => {
-            if x < y {
-                z
-            } else {
-                w
-            }
-        }
-        SelectLe => {
-            if x <= y {
-                z
-            } else {
-                w
-            }
-        }
-        SelectEq => {
-            if x == y {
-                z
-            } else {
-                w
-            }
-        }
-        Not | And | Or | Xor | Shl | Shr => unreachable!("not for floats"),
+        SelectLt => if x < y { z } else { w },
+        SelectLe => if x <= y { z } else { w },
+        SelectEq => if x == y { z } else { w },
+        other => unreachable!("{other:?} of several floats"),
     }
 }
 
@@ -262,78 +241,40 @@ fn power<T: Number>(x: i128, y: i128) -> i128 {
 }
 
 /// In 128-bit whole numbers; the caller wraps.
+#[rustfmt::skip]
 fn whole<T: Number>(op: Op, [x, y, z, w]: [i128; 4]) -> i128 {
     use Op::*;
     let bits = i128::from(T::BITS);
+    let floor = |x: i128, y: i128| x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0);
     match op {
         Neg => -x,
         Abs => x.abs(),
         Sign => x.signum(),
-        Square => x * x,
+        Square => x.wrapping_mul(x),
         Cube => T::wrap(x.wrapping_mul(x)).wrapping_mul(x),
         Not => !x,
         Pow => power::<T>(x, y),
         Add => x + y,
         Sub => x - y,
-        Mul => x * y,
-        FloorDiv => {
-            if y == 0 {
-                0
-            } else {
-                x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0)
-            }
-        }
-        Rem => {
-            if y == 0 {
-                0
-            } else {
-                x - y * (x.div_euclid(y) - i128::from(y < 0 && x.rem_euclid(y) != 0))
-            }
-        }
+        Mul => x.wrapping_mul(y),
+        FloorDiv => if y == 0 { 0 } else { floor(x, y) },
+        Rem => if y == 0 { 0 } else { x - y * floor(x, y) },
         Max => x.max(y),
         Min => x.min(y),
         And => x & y,
         Or => x | y,
         Xor => x ^ y,
-        Shl => {
-            if (0..bits).contains(&y) {
-                x << y
-            } else {
-                0
-            }
-        }
-        Shr => {
-            if (0..bits).contains(&y) {
-                x >> y
-            } else if x < 0 {
-                -1
-            } else {
-                0
-            }
-        }
-        Lt | Le | Gt | Ge | Eq | Ne => i128::from(match op {
-            Lt => x < y,
-            Le => x <= y,
-            Gt => x > y,
-            Ge => x >= y,
-            Eq => x == y,
-            _ => x != y,
-        }),
-        Select => {
-            if x != 0 {
-                y
-            } else {
-                z
-            }
-        }
-        MulAdd => x * y + z,
-        SelectLt => {
-            if x < y {
-                z
-            } else {
-                w
-            }
-        }
+        Shl => if (0..bits).contains(&y) { x << y } else { 0 },
+        Shr => if (0..bits).contains(&y) { x >> y } else if x < 0 { -1 } else { 0 },
+        Lt => i128::from(x < y),
+        Le => i128::from(x <= y),
+        Gt => i128::from(x > y),
+        Ge => i128::from(x >= y),
+        Eq => i128::from(x == y),
+        Ne => i128::from(x != y),
+        Select => if x != 0 { y } else { z },
+        MulAdd => x.wrapping_mul(y).wrapping_add(z),
+        SelectLt => if x < y { z } else { w },
         other => unreachable!("{other:?} is not for whole numbers"),
     }
 }
