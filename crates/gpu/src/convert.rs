@@ -5,14 +5,17 @@
 //! always a number of that type. 64-bit integers are one 64-bit word. So kernels know few types, threads
 //! never share a word, and no kernel unpacks; what it costs is memory for narrow types.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 use pullback_base::Dtype;
 
 /// Device words from host elements, low bytes first.
-pub(crate) fn to_words(bytes: &[u8], dtype: Dtype) -> Vec<u8> {
-    fn each<const N: usize>(bytes: &[u8], word: impl Fn([u8; N]) -> u32) -> Vec<u8> {
+pub(crate) fn to_words(bytes: &[u8], dtype: Dtype) -> Cow<'_, [u8]> {
+    fn each<'a, const N: usize>(bytes: &[u8], word: impl Fn([u8; N]) -> u32) -> Cow<'a, [u8]> {
         let (elements, _) = bytes.as_chunks::<N>();
-        elements.iter().flat_map(|&element| word(element).to_le_bytes()).collect()
+        let words: Vec<u8> = elements.iter().flat_map(|&element| word(element).to_le_bytes()).collect();
+        words.into()
     }
     match dtype {
         Dtype::Bool => each(bytes, |[x]| u32::from(x != 0)),
@@ -22,7 +25,7 @@ pub(crate) fn to_words(bytes: &[u8], dtype: Dtype) -> Vec<u8> {
         Dtype::I16 => each(bytes, |x| i32::from(i16::from_le_bytes(x)) as u32),
         Dtype::F16 => each(bytes, |x| f16::from_le_bytes(x).to_f32().to_bits()),
         Dtype::Bf16 => each(bytes, |x| bf16::from_le_bytes(x).to_f32().to_bits()),
-        _ => bytes.to_vec(),
+        _ => bytes.into(),
     }
 }
 

@@ -99,6 +99,12 @@ impl Gpu {
         Ok(state.pool.trim())
     }
 
+    /// Loses the device, as a driver's reset would.
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
+        self.device.raw.destroy();
+    }
+
     /// Why a program of these types has no place here.
     fn lacks_dtype(&self, dtypes: impl IntoIterator<Item = Dtype>) -> Option<String> {
         dtypes.into_iter().find_map(|dtype| match Ty::of(dtype) {
@@ -165,11 +171,11 @@ impl Session<'_> {
     /// A block for `len` elements. When the driver has no memory left, what the pool keeps goes back first.
     pub fn block(&mut self, len: usize, dtype: Dtype) -> Result<Block> {
         let State { pool, recorder, .. } = &mut *self.state;
-        pool.block(self.device, len, dtype).or_else(|error| {
+        pool.block(self.device, len, dtype, recorder.batch()).or_else(|error| {
             recorder.flush(self.device)?;
             match pool.trim() {
                 0 => Err(error),
-                _ => pool.block(self.device, len, dtype),
+                _ => pool.block(self.device, len, dtype, recorder.batch()),
             }
         })
     }
@@ -178,7 +184,7 @@ impl Session<'_> {
         let block = self.block(bytes.len() / dtype.size(), dtype)?;
         if block.len > 0 {
             let words = to_words(bytes, dtype);
-            self.state.recorder.upload(self.device, block.piece(), &words)?;
+            self.state.recorder.upload(self.device, block.piece(), block.used, &words)?;
         }
         Ok(block)
     }
@@ -359,6 +365,7 @@ impl Backend for Gpu {
                 slots[slot as usize] = None;
             }
         }
+        lock(&self.state).recorder.nudge(&self.device)?;
         self.device.alive()
     }
 

@@ -9,6 +9,8 @@
 
 mod convert;
 mod device;
+#[cfg(test)]
+mod faults;
 mod fold;
 mod gpu;
 mod inst;

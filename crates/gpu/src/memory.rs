@@ -49,6 +49,8 @@ pub(crate) struct Block {
     piece: Option<Piece>,
     /// Number of elements.
     pub len: usize,
+    /// The batch in which its memory may have been used before.
+    pub used: u64,
     dtype: Dtype,
     returns: Returns,
 }
@@ -99,20 +101,21 @@ fn size_class(bytes: u64) -> u64 {
 /// Free pieces by size class.
 #[derive(Default)]
 pub(crate) struct Pool {
-    free: FxHashMap<u64, Vec<Piece>>,
+    /// With each, the batch that was open when it came back.
+    free: FxHashMap<u64, Vec<(Piece, u64)>>,
     returns: Returns,
     held: u64,
 }
 
 impl Pool {
-    /// A block for `len` elements, its content arbitrary.
-    pub fn block(&mut self, device: &Device, len: usize, dtype: Dtype) -> Result<Block> {
+    /// A block for `len` elements, its content arbitrary. `batch` is the number of the open batch, from 1.
+    pub fn block(&mut self, device: &Device, len: usize, dtype: Dtype, batch: u64) -> Result<Block> {
         let bytes = (len as u64).saturating_mul(word(dtype));
-        let piece = Some(self.piece(device, bytes)?);
-        Ok(Block { piece, len, dtype, returns: self.returns.clone() })
+        let (piece, used) = self.piece(device, bytes, batch)?;
+        Ok(Block { piece: Some(piece), len, used, dtype, returns: self.returns.clone() })
     }
 
-    fn piece(&mut self, device: &Device, bytes: u64) -> Result<Piece> {
+    fn piece(&mut self, device: &Device, bytes: u64, batch: u64) -> Result<(Piece, u64)> {
         if bytes > device.max_bytes() {
             return Err(Error::memory(format!(
                 "[gpu] expected an array of at most {} bytes on the device, got {bytes}; split it or use the CPU",
@@ -121,23 +124,24 @@ impl Pool {
         }
         // The class may lie above the limit where the request does not.
         let size = size_class(bytes).min(device.max_bytes() / 4 * 4);
-        self.collect();
+        self.collect(batch);
         if let Some(piece) = self.free.get_mut(&size).and_then(Vec::pop) {
             return Ok(piece);
         }
         let total = if size <= SMALL { PAGE.min(device.max_bytes()) / size * size } else { size };
         let made = device.create(total, ARRAY)?;
         self.held += total;
-        let mut pieces = (0..total / size).map(|i| Piece { buffer: made.clone(), offset: i * size, size });
+        let mut pieces =
+            (0..total / size).map(|i| (Piece { buffer: made.clone(), offset: i * size, size }, 0));
         let first = pieces.next().expect("a page holds at least one piece");
         self.free.entry(size).or_default().extend(pieces);
         Ok(first)
     }
 
     /// Takes back what was dropped.
-    fn collect(&mut self) {
+    fn collect(&mut self, batch: u64) {
         for piece in lock(&self.returns).drain(..) {
-            self.free.entry(piece.size).or_default().push(piece);
+            self.free.entry(piece.size).or_default().push((piece, batch));
         }
     }
 
@@ -146,10 +150,10 @@ impl Pool {
     /// `destroy` and not drop: bind groups in a cache keep a dropped buffer's memory alive. Everything recorded must
     /// have been submitted: wgpu refuses commands with a destroyed buffer in them.
     pub fn trim(&mut self) -> u64 {
-        self.collect();
+        self.collect(u64::MAX);
         let mut given = 0;
         for (_, pieces) in self.free.iter_mut().filter(|(size, _)| **size > SMALL) {
-            for piece in pieces.drain(..) {
+            for (piece, _) in pieces.drain(..) {
                 given += piece.size;
                 piece.buffer.destroy();
             }

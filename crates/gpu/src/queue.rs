@@ -25,6 +25,12 @@ const IN_FLIGHT: usize = 8;
 const GENERATION: usize = 1024;
 /// Most workgroups in one dimension of a dispatch.
 const MAX_GROUPS: u64 = 65_535;
+/// Workgroups per submit: systems end what keeps a device for seconds.
+const WORK: u64 = 1 << 20;
+/// Dispatches that are worth a submit when a run of steps ends.
+const ENOUGH: usize = 16;
+/// Writes that wait for a submit before there is one for their sake.
+const WRITES: usize = 32;
 /// Bytes of parameters per batch.
 const ARENA: usize = 64 << 10;
 /// Bytes that one dispatch sees of them.
@@ -35,6 +41,12 @@ pub(crate) struct Recorder {
     /// Pass first: it has to end before its encoder may finish.
     open: Option<(wgpu::ComputePass<'static>, wgpu::CommandEncoder)>,
     recorded: usize,
+    /// Workgroups recorded.
+    work: u64,
+    /// Writes since the last submit.
+    writes: usize,
+    /// Number of the open batch, from 1.
+    batch: u64,
     in_flight: VecDeque<wgpu::SubmissionIndex>,
     binds: BindCache,
     arena: Arena,
@@ -53,7 +65,18 @@ impl Recorder {
     pub fn new(device: &Device, params: &wgpu::BindGroupLayout) -> Result<Recorder> {
         let arena = Arena::new(device, params)?;
         let (in_flight, binds) = (VecDeque::new(), BindCache::default());
-        Ok(Recorder { open: None, recorded: 0, in_flight, binds, arena, staging: Vec::new() })
+        let staging = Vec::new();
+        Ok(Recorder {
+            open: None,
+            recorded: 0,
+            work: 0,
+            writes: 0,
+            batch: 1,
+            in_flight,
+            binds,
+            arena,
+            staging,
+        })
     }
 
     /// Records one dispatch of at least `groups` workgroups, in two dimensions: kernels number them
@@ -78,7 +101,7 @@ impl Recorder {
             )));
         }
         debug_assert!(params.get(ZERO_WORD).is_none_or(|&word| word == 0));
-        if self.recorded >= BATCH || !self.arena.fits(params.len()) {
+        if self.recorded >= BATCH || self.work >= WORK || !self.arena.fits(params.len()) {
             self.flush(device)?;
         }
         let group = self.binds.get(device, &kernel.layout, arrays);
@@ -93,13 +116,15 @@ impl Recorder {
         pass.set_bind_group(1, &self.arena.group, &[slot]);
         pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
         self.recorded += 1;
+        self.work += groups;
         Ok(())
     }
 
     /// Submits what is recorded. Every error of the batch surfaces here: encoding happens in `finish`.
     pub fn flush(&mut self, device: &Device) -> Result<()> {
         let Some((pass, encoder)) = self.open.take() else { return Ok(()) };
-        self.recorded = 0;
+        (self.recorded, self.work, self.writes) = (0, 0, 0);
+        self.batch += 1;
         drop(pass);
         let index = device.catch(|| {
             self.arena.upload(device);
@@ -119,11 +144,29 @@ impl Recorder {
         Ok(self.in_flight.drain(..).next_back())
     }
 
-    /// Writes into a piece after everything recorded so far: `write_buffer` takes effect at the next submit, *before*
-    /// the open pass, so that goes out first.
-    pub fn upload(&mut self, device: &Device, to: &Piece, bytes: &[u8]) -> Result<()> {
-        self.flush(device)?;
-        device.catch(|| device.queue.write_buffer(&to.buffer, to.offset, bytes))
+    /// Number of the open batch.
+    pub fn batch(&self) -> u64 {
+        self.batch
+    }
+
+    /// Submits if that is worth it: the device should not wait for the next run.
+    pub fn nudge(&mut self, device: &Device) -> Result<()> {
+        if self.recorded >= ENOUGH { self.flush(device) } else { Ok(()) }
+    }
+
+    /// Writes into a piece that commands up to batch `used` may use. `write_buffer` takes effect at the next submit,
+    /// *before* the open pass: if that is of this batch, it goes out first.
+    pub fn upload(&mut self, device: &Device, to: &Piece, used: u64, bytes: &[u8]) -> Result<()> {
+        if used >= self.batch {
+            self.flush(device)?;
+        }
+        device.catch(|| device.queue.write_buffer(&to.buffer, to.offset, bytes))?;
+        self.writes += 1 + bytes.len() / (4 << 20);
+        if self.writes >= WRITES {
+            self.writes = 0;
+            device.catch(|| device.queue.submit([]))?;
+        }
+        Ok(())
     }
 
     /// Starts to read a piece after everything recorded so far.

@@ -64,7 +64,7 @@ pub fn eval(program: &Program, space: &[usize], reduced: &[bool], inputs: &[Inpu
                 reduced.iter().map(|r| if *r { rs.next() } else { ks.next() }.unwrap_or(0)).collect();
             for (i, inst) in program.insts.iter().enumerate() {
                 match *inst {
-                    Inst::Load { input } if !(done && depth == 0) || !program.reduces() => {
+                    Inst::Load { input } if !(done && depth == 0 && program.reduces()) => {
                         values[i] = load(&inputs[input as usize], program.inputs[input as usize], &at, space);
                     }
                     Inst::Load { input } => {
@@ -82,7 +82,7 @@ pub fn eval(program: &Program, space: &[usize], reduced: &[bool], inputs: &[Inpu
                     Inst::Store { output, arg } => {
                         if after[arg as usize] && done {
                             results[output as usize][k] = values[arg as usize];
-                        } else if !after[arg as usize] && !(done && program.reduces()) {
+                        } else if !(after[arg as usize] || done && program.reduces()) {
                             results[output as usize][ravel(&at, space)] = values[arg as usize];
                         }
                     }
@@ -227,7 +227,7 @@ fn whole(map: Map, x: i128, y: i128, dtype: Dtype) -> i128 {
         Map::Sub => x - y,
         Map::Mul => x.wrapping_mul(y),
         Map::Rem if y == 0 => 0,
-        Map::Rem => x - y * (x as i128).div_floor_(y),
+        Map::Rem => x - y * x.div_floor_(y),
         Map::FloorDiv if y == 0 => 0,
         Map::FloorDiv => x.div_floor_(y),
         Map::Max => x.max(y),
