@@ -99,6 +99,12 @@ impl Gpu {
         Ok(state.pool.trim())
     }
 
+    /// Writes compiled kernels to the user's cache directory, where the back end can, as also happens now and then:
+    /// for when the process ends.
+    pub fn save_kernels(&self) {
+        lock(&self.state).kernels.save();
+    }
+
     /// Loses the device, as a driver's reset would.
     #[cfg(test)]
     pub(crate) fn lose(&self) {

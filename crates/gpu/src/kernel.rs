@@ -24,6 +24,9 @@ pub(crate) const PARAM_WORDS: usize = 1024;
 /// cannot occur are made from it.
 pub(crate) const ZERO_WORD: usize = 3;
 
+/// New kernels after which the cache on disk is written.
+const SAVE: usize = 16;
+
 /// A compiled kernel.
 pub(crate) struct Kernel {
     pub pipeline: wgpu::ComputePipeline,
@@ -95,7 +98,21 @@ impl Kernels {
             text().map_err(|lack| Error::internal(format!("[gpu] a kernel cannot be printed: {lack}")))?;
         let kernel = Arc::new(self.compile(device, &text, arrays)?);
         self.known.insert(key, kernel.clone());
+        if self.known.len().is_multiple_of(SAVE) {
+            self.save();
+        }
         Ok(kernel)
+    }
+
+    /// Keeps compiled pipelines for the next process. Failing to is no error: they are compiled again.
+    pub fn save(&self) {
+        let Some((cache, path)) = &self.disk else { return };
+        let Some(data) = cache.get_data() else { return };
+        // Beside, then renamed: a reader never sees half of it.
+        let beside = path.with_extension(std::process::id().to_string());
+        if std::fs::write(&beside, data).is_ok() {
+            let _ = std::fs::rename(beside, path);
+        }
     }
 
     /// How many there are.
@@ -134,19 +151,6 @@ impl Kernels {
     }
 }
 
-impl Drop for Kernels {
-    /// Keeps compiled pipelines for the next process. Failing to is no error: they are compiled again.
-    fn drop(&mut self) {
-        let Some((cache, path)) = &self.disk else { return };
-        let Some(data) = cache.get_data() else { return };
-        // Beside, then renamed: a reader never sees half of it.
-        let beside = path.with_extension(std::process::id().to_string());
-        if std::fs::write(&beside, data).is_ok() {
-            let _ = std::fs::rename(beside, path);
-        }
-    }
-}
-
 /// The pipeline cache of this adapter in the user's cache directory, where the back end has one.
 fn disk_cache(device: &Device) -> Option<(wgpu::PipelineCache, PathBuf)> {
     let key = wgpu::util::pipeline_cache_key(device.adapter()).filter(|_| device.caches_pipelines())?;
@@ -156,7 +160,7 @@ fn disk_cache(device: &Device) -> Option<(wgpu::PipelineCache, PathBuf)> {
     let path = dir.join(key);
     let data = std::fs::read(&path).ok();
     let desc = wgpu::PipelineCacheDescriptor { label: None, data: data.as_deref(), fallback: true };
-    // SAFETY: the file was written by `Kernels::drop`. Its name is the adapter's vendor and device; wgpu's header in
+    // SAFETY: the file was written by `Kernels::save`. Its name is the adapter's vendor and device; wgpu's header in
     // it names the driver too, and data of another driver is dropped.
     let cache = device.catch(|| unsafe { device.raw.create_pipeline_cache(&desc) }).ok()?;
     Some((cache, path))

@@ -21,7 +21,7 @@ fn pb_exp_tail(r: f32) -> f32 {
 
 // x - k ln 2, ln 2 in two parts, the first short enough for k times it to be exact.
 fn pb_less_ln2(x: f32, k: f32) -> f32 {
-    return (x - k * 0.69314575) - k * 1.4286068e-6;
+    return pb_fix(x - k * 0.69314575) - k * 1.4286068e-6;
 }
 
 // e^x times 2^extra.
@@ -64,7 +64,7 @@ fn pb_expm1(x: f32) -> f32 {
     if (k == 0.0) { return select(r + tail, x, pb_abs(x) < 1e-8); }
     // 2^k (r + tail) + (2^k - 1), with half of each so that k = 128 does not overflow too early.
     let half = pb_pow2(i32(k) - 1);
-    return ((half * tail + half * r) + (half - 0.5)) * 2.0;
+    return (pb_fix(half * tail + half * r) + pb_fix(half - 0.5)) * 2.0;
 }
 
 // e and f with x = (1 + f) 2^e and 1 + f in [2/3, 4/3), for positive finite x. By bits, so subnormals are right even
@@ -102,7 +102,7 @@ fn pb_log_edge(x: f32) -> f32 {
 fn pb_log(x: f32) -> f32 {
     if (pb_log_special(x)) { return pb_log_edge(x); }
     let s = pb_split(x);
-    return s.x * 0.69314575 + (s.y + (s.x * 1.4286068e-6 + pb_log_tail(s.y)));
+    return s.x * 0.69314575 + pb_fix(s.y + (s.x * 1.4286068e-6 + pb_log_tail(s.y)));
 }
 
 // Another base: 1 / ln b in two parts, ln 2 / ln b in two parts. f is cut where a product would lose bits that count.
@@ -111,8 +111,8 @@ fn pb_log_base(x: f32, c: vec4<f32>) -> f32 {
     let s = pb_split(x);
     let high = bitcast<f32>(bitcast<u32>(s.y) & 0xfffff000u);
     let low = (s.y - high) + pb_log_tail(s.y);
-    let rest = high * c.y + (low * (c.x + c.y) + s.x * c.w);
-    return s.x * c.z + (high * c.x + rest);
+    let rest = pb_fix(high * c.y + (low * (c.x + c.y) + s.x * c.w));
+    return s.x * c.z + pb_fix(high * c.x + rest);
 }
 
 fn pb_log2(x: f32) -> f32 {
@@ -131,9 +131,9 @@ fn pb_log1p(x: f32) -> f32 {
     // The exponent of 1 + x, and f from x itself: x 2^-e is exact, so what 1 + x rounds away is not lost.
     let e = bitcast<i32>(bitcast<u32>(u) - 0x3f2aaaabu) >> 23u;
     let down = pb_pow2(-e);
-    let f = x * down + (down - 1.0);
+    let f = x * down + pb_fix(down - 1.0);
     let n = f32(e);
-    return n * 0.69314575 + (f + (n * 1.4286068e-6 + pb_log_tail(f)));
+    return n * 0.69314575 + pb_fix(f + (n * 1.4286068e-6 + pb_log_tail(f)));
 }
 
 // High word of a product.
@@ -198,8 +198,9 @@ fn pb_angle(x: f32) -> vec2<f32> {
     if (pb_abs(x) > 16384.0) { return pb_angle_far(x); }
     let n = floor(x * 0.6366197723675814 + 0.5);
     // pi / 2 in four parts, so that each product is exact.
-    let r = (((x - n * 1.5703125) - n * 4.8351288e-4) - n * 3.138557e-7) - n * 6.0771006e-11;
-    return vec2<f32>(n, r);
+    let r = pb_fix(pb_fix(x - n * 1.5703125) - n * 4.8351288e-4) - n * 3.138557e-7;
+    let rest = pb_fix(r) - n * 6.0771006e-11;
+    return vec2<f32>(n, rest);
 }
 
 // sin(r + quadrant pi / 2).
@@ -244,7 +245,7 @@ fn pb_atan(x: f32) -> f32 {
     if (pb_isinf(x)) { return pb_copysign(1.5707964, x); }
     let a = pb_abs(x);
     if (a <= 1.0) { return pb_copysign(pb_atan_unit(a), x); }
-    return pb_copysign(1.5707964 - (pb_atan_unit(1.0 / a) + 4.371139e-8), x);
+    return pb_copysign(1.5707964 - pb_fix(pb_atan_unit(1.0 / a) + 4.371139e-8), x);
 }
 
 // The angle of the point (x, y); the first operand is y.
@@ -273,8 +274,8 @@ fn pb_atan2(y: f32, x: f32) -> f32 {
         t = low / high;
     }
     var angle = pb_atan_unit(t);
-    if (steep) { angle = 1.5707964 - (angle + 4.371139e-8); }
-    if (pb_signbit(x)) { angle = 3.1415927 - (angle + 8.742278e-8); }
+    if (steep) { angle = 1.5707964 - pb_fix(angle + 4.371139e-8); }
+    if (pb_signbit(x)) { angle = 3.1415927 - pb_fix(angle + 8.742278e-8); }
     return pb_copysign(angle, y);
 }
 
@@ -295,7 +296,7 @@ fn pb_asin(x: f32) -> f32 {
     if (a > 1.0) { return pb_from_bits(0x7fc00000u); }
     let y = pb_asin_part(a);
     if (a <= 0.5) { return pb_copysign(y, x); }
-    return pb_copysign(1.5707964 - ((y + y) + 4.371139e-8), x);
+    return pb_copysign(1.5707964 - pb_fix((y + y) + 4.371139e-8), x);
 }
 
 fn pb_acos(x: f32) -> f32 {
@@ -303,8 +304,8 @@ fn pb_acos(x: f32) -> f32 {
     let a = pb_abs(x);
     if (a > 1.0) { return pb_from_bits(0x7fc00000u); }
     let y = pb_asin_part(a);
-    if (a <= 0.5) { return 1.5707964 - (pb_copysign(y, x) + 4.371139e-8); }
-    if (x < 0.0) { return 3.1415927 - ((y + y) + 8.742278e-8); }
+    if (a <= 0.5) { return 1.5707964 - pb_fix(pb_copysign(y, x) + 4.371139e-8); }
+    if (x < 0.0) { return 3.1415927 - pb_fix((y + y) + 8.742278e-8); }
     return y + y;
 }
 

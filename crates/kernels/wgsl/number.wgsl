@@ -6,6 +6,12 @@ fn pb_from_bits(bits: u32) -> f32 {
     return bitcast<f32>(bits ^ p.w[0].w);
 }
 
+// The same number, of which a compiler knows nothing: it must not regroup sums across this. Where regrouping is allowed
+// (Metal's fast mathematics, Mesa), it would undo what splitting constants and summing errors are for.
+fn pb_fix(x: f32) -> f32 {
+    return pb_from_bits(bitcast<u32>(x));
+}
+
 fn pb_isnan(x: f32) -> bool {
     return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
 }

@@ -6,14 +6,14 @@ fn pb_two_prod(a: f32, b: f32) -> vec2<f32> {
     let al = a - ah;
     let bh = bitcast<f32>(bitcast<u32>(b) & 0xfffff000u);
     let bl = b - bh;
-    let product = a * b;
-    return vec2<f32>(product, (((ah * bh - product) + ah * bl) + al * bh) + al * bl);
+    let product = pb_fix(a * b);
+    return vec2<f32>(product, pb_fix(pb_fix(ah * bh - product) + ah * bl) + al * bh + al * bl);
 }
 
-// a + b exactly, as two numbers; |a| >= |b| or a = 0. Compilers take (a + b) - a for b: so the sum is hidden.
+// a + b exactly, as two numbers; |a| >= |b| or a = 0. Compilers take (a + b) - a for b: so the sum is fixed.
 fn pb_two_sum(a: f32, b: f32) -> vec2<f32> {
-    let sum = pb_from_bits(bitcast<u32>(a + b));
-    return vec2<f32>(sum, b - (sum - a));
+    let sum = pb_fix(a + b);
+    return vec2<f32>(sum, b - pb_fix(sum - a));
 }
 
 // The product of two numbers of two parts each, to about 45 bits.
