@@ -166,7 +166,7 @@ pub(crate) fn pull(
     ends: &[Array],
     floor: u64,
 ) -> Result<Vec<Option<Array>>> {
-    // A rule that evaluates what it gets must not make the rest of the walk forget its inputs.
+    // A rule may evaluate what it gets: what lies below, and has yet to be walked, must not forget its inputs.
     let _live = Live::new(floor);
     let mut known: FxHashMap<Key, Array> = FxHashMap::default();
     for (out, g) in outs.iter().zip(cotangents) {

@@ -13,7 +13,7 @@ use crate::walk::{all_edges, id, sorted};
 /// residuals are rebuilt along, so nothing of the first graph is kept alive. Closures of rules keep what they
 /// captured, so the values put in place must be equal ones.
 pub(crate) fn substitute(outs: &[Array], from: &[Array], to: &[Array], floor: u64) -> Result<Vec<Array>> {
-    rebuild(outs, &order(outs, from, &[], floor), from, to, &|call| call.owner.clone())
+    rebuild(outs, &order(outs, from, &[], floor), from, to, &|call| Some(call.owner.clone()))
 }
 
 /// Nodes that have to be rebuilt, each after what it holds. The walk ends at `ends` as well.
@@ -33,13 +33,14 @@ pub(crate) fn order(outs: &[Array], from: &[Array], ends: &[Array], floor: u64) 
     order
 }
 
-/// Rebuilds the nodes in `order`, and answers `outs` over `to`. `owner` says by whom a call is to be answered.
+/// Rebuilds the nodes in `order`, and answers `outs` over `to`. `owner` says by whom a call is to be answered;
+/// without one its body takes its place, if it has been recorded.
 pub(crate) fn rebuild(
     outs: &[Array],
     order: &[Arc<Node>],
     from: &[Array],
     to: &[Array],
-    owner: &dyn Fn(&CustomCall) -> Owner,
+    owner: &dyn Fn(&CustomCall) -> Option<Owner>,
 ) -> Result<Vec<Array>> {
     let mut known: FxHashMap<Key, Array> = from.iter().map(Array::key).zip(to.iter().cloned()).collect();
     for node in order {
@@ -52,7 +53,13 @@ pub(crate) fn rebuild(
                 Array::apply_all(op, params.clone(), &inputs.iter().collect::<Vec<_>>())?.into_vec()
             }
             NodeKind::Custom => match node.custom() {
-                Some(call) => call.over(owner(&call), node, inputs, &get).outputs().into_vec(),
+                Some(call) => match (owner(&call), call.body.get()) {
+                    (None, Some(body)) => body.outs.iter().map(get).collect(),
+                    (owner, _) => {
+                        let owner = owner.unwrap_or_else(|| call.owner.clone());
+                        call.over(owner, node, inputs, &get).outputs().into_vec()
+                    }
+                },
                 // It has forgotten what it depended on since it was listed, and stands for its elements.
                 None => continue,
             },

@@ -71,7 +71,9 @@ impl Traced {
             return Err(Error::value(format!("[compile] expected {want} for argument {i}, got {got}")));
         }
         let over: Arc<[Array]> = args.into();
-        let owner = |call: &CustomCall| continued(&self.record, &over, call);
+        // Outside of every trace nobody can look back at a call.
+        let traced = stack::any_active();
+        let owner = |call: &CustomCall| traced.then(|| continued(&self.record, &over, call));
         rebuild(&self.outs, &self.order, leaves, args, &owner)
     }
 
@@ -127,7 +129,7 @@ impl Place {
     fn all(&self, arrays: &[Array], given: &[Array]) -> Result<Vec<Array>> {
         let Record { leaves, number } = &*self.record;
         let order = order(arrays, leaves, given, *number);
-        rebuild(arrays, &order, leaves, &self.over, &|call| continued(&self.record, &self.over, call))
+        rebuild(arrays, &order, leaves, &self.over, &|call| Some(continued(&self.record, &self.over, call)))
     }
 
     /// Runs a closure that may have captured leaves of the record.

@@ -7,7 +7,7 @@ use pullback_core::custom::fence::after;
 use pullback_core::custom::{
     Body, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
-use pullback_core::trace::{self, Live};
+use pullback_core::trace;
 use pullback_core::{Array, Node};
 
 use super::derive::{pull_some, recorded};
@@ -75,7 +75,6 @@ impl Rules for Checkpoint {
             return Ok(vec![None; call.inputs.len()].into());
         };
         let number = trace::next();
-        let _live = Live::new(number);
         let copy = |x: &Array| Ok(after(x, start)?.alias(number));
         let copies: Vec<Array> = call.inputs.iter().map(copy).collect::<Result<_>>()?;
         let outs = substitute(&body.outs, &body.leaves, &copies, body.number)?;

@@ -208,6 +208,28 @@ fn residuals_are_mapped_like_everything_else() {
     }
 }
 
+/// A residual that is an output has the axis of the output.
+#[test]
+fn residuals_that_are_outputs_are_mapped() {
+    let make = || {
+        Custom::new("exp", &["x"], |x| Ok(vec![exp(&x[0])])).forward_backward(
+            |x| {
+                let y = exp(&x[0]);
+                Ok((vec![y.clone()], vec![y]))
+            },
+            |call, g| Ok((10. * &g[0] * call.residual(0)).into()),
+        )
+    };
+    let x = vector(&[0.5, 1., 2.]);
+    let first: Vec<f64> = x.values().iter().map(|x| 10. * x.exp()).collect();
+    // Each order goes through the rule, which is out by 10.
+    let second: Vec<f64> = first.iter().map(|y| 10. * y).collect();
+    for f in [make(), make().vmap(|x, axes, _| Ok((vec![exp(&x[0])], axes.to_vec())))] {
+        both_ways(&|x| f.call(x), &x, &first);
+        both_ways(&grad_of(&|x| f.call(x), 0), &x, &second);
+    }
+}
+
 /// A vmap rule may call its own function, and other custom functions with theirs.
 #[test]
 fn a_vmap_rule_calls_custom_functions() {

@@ -33,6 +33,25 @@ fn a_record_runs_without_its_function() {
     assert_eq!(texts[1], "[compile] expected float64[] for argument 0, got float64[1]");
 }
 
+/// The node of a call is there only while somebody may look back at it.
+#[test]
+fn outside_every_trace_a_record_is_inlined() {
+    let rule = with_vjp(square());
+    let traced = record(&|x| rule.call(&[sin(&x[0])]));
+    let y = traced.call(&[scalar(2.)]).unwrap().remove(0);
+    assert!(y.node().custom().is_none());
+    close(&y.values(), &[2f64.sin().powi(2)]);
+    close(&d(&|x| traced.call(x), &[scalar(2.)]).unwrap().values(), &[10. * 2f64.sin() * 2f64.cos()]);
+    let kept = Mutex::new(None);
+    let f = |x: &[Array]| {
+        let y = traced.call(x)?;
+        *kept.lock().unwrap() = y[0].node().custom();
+        Ok(y)
+    };
+    d(&f, &[scalar(2.)]).unwrap();
+    assert!(kept.lock().unwrap().is_some());
+}
+
 #[test]
 fn a_tracer_has_no_elements_and_says_so() {
     let leak: Mutex<Vec<Array>> = Mutex::default();
