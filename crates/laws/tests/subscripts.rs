@@ -10,7 +10,8 @@ fn numbers<T: std::str::FromStr>(text: &str) -> Vec<T> {
 /// `shape=elements`
 fn array(text: &str) -> Array {
     let (shape, elements) = text.split_once('=').expect("a shape and elements");
-    from_f64(&numbers(elements), Aval::new(numbers::<usize>(shape), Dtype::I32)).expect("as many as the shape says")
+    from_f64(&numbers(elements), Aval::new(numbers::<usize>(shape), Dtype::I32))
+        .expect("as many as the shape says")
 }
 
 fn index(token: &str) -> Index {
