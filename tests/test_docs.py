@@ -1,57 +1,58 @@
-"""The documents keep their word: Python blocks run in order, one namespace per file; links lead somewhere."""
+"""The examples in docstrings, the stubs, the demo."""
 
-import importlib.util
-import re
-from pathlib import Path
+import doctest
+import importlib
+import pathlib
+import subprocess
+import sys
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
-INSTALLED = importlib.util.find_spec("pullback") is not None
+import pullback as pb
+
+ROOT = pathlib.Path(__file__).parents[1]
+OBJECTS = [(name, getattr(pb, name)) for name in sorted(set(pb.__all__)) if not name.startswith("_")]
+OBJECTS += [(f"random.{name}", getattr(pb.random, name)) for name in dir(pb.random) if not name.startswith("_")]
+OBJECTS += [
+    (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
+]
+OBJECTS += [("pullback", pb), ("testing", importlib.import_module("pullback.testing"))]
+OBJECTS += [(f"testing.{name}", getattr(OBJECTS[-1][1], name)) for name in OBJECTS[-1][1].__all__]
+TEXTS = {name: doc for name, member in OBJECTS if isinstance(doc := getattr(member, "__doc__", None), str) and ">>>" in doc}
 
 
-def blocks(page: Path) -> list[tuple[int, str]]:
-    """The Python blocks of a page, and the lines they start at."""
-    text = page.read_text(encoding="utf-8")
-    return [(text[: match.start(1)].count("\n"), match[1]) for match in BLOCK.finditer(text)]
+@pytest.mark.parametrize("name", TEXTS)
+def test_example(name):
+    space = {"pb": pb, **{k: v for k, v in vars(importlib.import_module("pullback.testing")).items() if k[0] != "_"}}
+    test = doctest.DocTestParser().get_doctest(TEXTS[name], space, name, None, 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+    said = []
+    runner.run(test, out=said.append)
+    assert not runner.failures, "".join(said)
 
 
-def needs_package(code: str) -> bool:
-    """Whether a block speaks of pullback."""
-    return re.search(r"\bimport pullback\b|\bfrom pullback\b|\bpb\.", code) is not None
+def test_everything_public_has_a_text():
+    missing = [name for name, member in OBJECTS if callable(member) and not (member.__doc__ or "").strip()]
+    assert not missing
 
 
-def run(page: Path, chosen: list[tuple[int, str]]) -> None:
-    """Runs blocks; a traceback names the page and the line."""
-    namespace = {"__name__": page.stem}
-    for line, code in chosen:
-        exec(compile("\n" * line + code, str(page), "exec"), namespace)
+def test_stubs_are_fresh():
+    script = ROOT / "crates" / "py" / "stubs.py"
+    if not script.exists():
+        pytest.skip("not a checkout")
+    result = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-PAGES_WITH_CODE = [page for page in PAGES if page.exists() and blocks(page)]
+def test_demo_runs():
+    result = subprocess.run(
+        [sys.executable, "-m", "pullback", "demo", "--device", "cpu", "--epochs", "8"], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    accuracy = float(result.stdout.splitlines()[-1].split("%")[0])
+    assert accuracy > 90, result.stdout
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=lambda page: page.name)
-def test_page_runs(page):
-    chosen = [(line, code) for line, code in blocks(page) if INSTALLED or not needs_package(code)]
-    if not chosen:
-        pytest.skip("every block needs pullback, which is not installed")
-    run(page, chosen)
-
-
-def test_no_block_was_left_out():
-    if not INSTALLED:
-        left = sum(needs_package(code) for page in PAGES_WITH_CODE for _, code in blocks(page))
-        pytest.skip(f"{left} blocks need pullback, which is not installed")
-    assert {"README.md", "from_scratch.md"} <= {page.name for page in PAGES_WITH_CODE}
-
-
-@pytest.mark.parametrize(
-    "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
-)
-def test_links_lead_somewhere(page):
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), f"{page.name}: {target} is not there"
+def test_info_runs():
+    result = subprocess.run([sys.executable, "-m", "pullback", "info"], capture_output=True, text=True)
+    assert result.returncode == 0 and "cpu" in result.stdout
