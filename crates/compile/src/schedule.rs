@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use crate::backend::Backend;
 use crate::emit::{Emitted, emit_copy, emit_group};
 use crate::group::{Found, Partition, Unit};
-use crate::order::{Id, Item, ItemKind, Order};
+use crate::order::{Id, ItemKind, Order};
 use crate::plan::{Operand, Slot, Step, Task, WholeStep};
 
 /// What `eval` runs again and again.
@@ -97,13 +97,10 @@ pub fn schedule(order: &Order, partition: &Partition, backends: &Backends, moved
 /// Where each leaf is; a number goes where it is first read.
 fn leaf_homes(order: &Order, partition: &Partition) -> Vec<Device> {
     let mut homes: Vec<Option<Device>> = vec![None; order.leaves.len()];
-    let mut number = vec![true; order.leaves.len()];
     for item in &order.items {
-        if let (ItemKind::Leaf(leaf, device), crate::order::Leaf::Block(_)) =
-            (&item.kind, &order.leaves[leaf_index(item)])
-        {
-            homes[*leaf as usize] = Some(*device);
-            number[*leaf as usize] = false;
+        let ItemKind::Leaf(leaf, device) = item.kind else { continue };
+        if let crate::order::Leaf::Block(_) = order.leaves[leaf as usize] {
+            homes[leaf as usize] = Some(device);
         }
     }
     for (unit, device) in &partition.units {
@@ -118,10 +115,6 @@ fn leaf_homes(order: &Order, partition: &Partition) -> Vec<Device> {
         }
     }
     homes.into_iter().map(|home| home.unwrap_or(Device::Cpu)).collect()
-}
-
-fn leaf_index(item: &Item) -> usize {
-    if let ItemKind::Leaf(leaf, _) = item.kind { leaf as usize } else { 0 }
 }
 
 impl Scheduler<'_> {

@@ -61,6 +61,16 @@ fn constants_scalars_and_empty_arrays() {
 }
 
 #[test]
+fn a_graph_without_leaves() {
+    let [from, to, by] = [0, 3, 1].map(pullback::Scalar::Int);
+    let x = fun::arange(from, to, by, Dtype::F32).unwrap();
+    assert_eq!(kernels(std::slice::from_ref(&x)).unwrap(), 1);
+    close(&x, &[0., 1., 2.]);
+    let x = fun::arange(from, to, by, Dtype::F32).unwrap();
+    close(&(&x * &x), &[0., 1., 4.]);
+}
+
+#[test]
 fn what_is_evaluated_forgets_its_history() {
     let x = array(&[1., 2.], &[2]).unwrap();
     let mut y = x.clone();

@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 
 use crate::array::{PyArray, released};
 use crate::device::On;
-use crate::error::OrRaise;
+use crate::error::{OrRaise, guard};
 use crate::tree;
 
 /// Whether an array depends on a leaf without elements.
@@ -75,7 +75,7 @@ pub fn synchronize(py: Python<'_>, stream: On) -> PyResult<()> {
 pub fn explain(fun: &Bound<'_, PyAny>, args: &Bound<'_, PyTuple>) -> PyResult<String> {
     let result = if fun.is_callable() { fun.call1(args)? } else { fun.clone() };
     let arrays = tree::arrays(&result)?;
-    pullback::explain(&arrays).or_raise()
+    guard(|| pullback::explain(&arrays).or_raise())
 }
 
 /// What one pastes into a bug report: version, devices with their limits, instruction set, threads, caches.
