@@ -10,6 +10,7 @@ pub mod derivative;
 pub mod elements;
 pub mod errors;
 pub mod layout;
+pub mod programs;
 pub mod replay;
 pub mod report;
 pub mod value;
