@@ -89,11 +89,12 @@ proptest! {
 
     #[test]
     fn recorded_is_lazy(steps in steps(ALL, 60), how in prop::sample::select(&AROUND[..])) {
-        let x = inputs(Dtype::F32, "recorded");
+        let x = inputs(Dtype::F64, "recorded");
         let f = |x: &[Array]| around(how, &steps, x);
         let lazy = flat(&f(&x).expect("builds"));
-        let recorded = trace(&f, &[aval(Dtype::F32), aval(Dtype::F32)]).expect("records");
-        prop_assert_eq!(close(&flat(&recorded.call(&x).expect("replays")), &lazy, 0., 0.), Ok(()));
+        let recorded = trace(&f, &[aval(Dtype::F64), aval(Dtype::F64)]).expect("records");
+        // Another order of the same operations may be grouped otherwise, and round otherwise.
+        prop_assert_eq!(close(&flat(&recorded.call(&x).expect("replays")), &lazy, 1e-9, 1.), Ok(()));
     }
 
     #[test]
