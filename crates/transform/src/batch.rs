@@ -4,7 +4,7 @@
 //! it. The replay is memoised and can run up to any node at any time, so at a custom call the batched forms of
 //! the arguments are known while the trace is still open.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pullback_base::{Aval, Error, Result, Shape};
 use pullback_core::op::Batch;
@@ -72,6 +72,8 @@ pub(crate) struct VmapTrace {
     pub size: usize,
     /// Batched forms of the outputs of nodes, with the node, lest its address be used again.
     memo: Mutex<FxHashMap<usize, Replayed>>,
+    /// A leaf that is mapped and means nothing; made when asked for.
+    lead: OnceLock<Array>,
     /// The same batch, traced before: rules may have captured its tracers.
     parent: Option<Arc<VmapTrace>>,
 }
@@ -97,7 +99,8 @@ pub(crate) fn map(
 ) -> Result<Vec<Option<Entry>>> {
     let number = trace::next();
     let floor = parent.as_ref().map_or(number, |parent| parent.floor);
-    let vmap = Arc::new(VmapTrace { number, floor, size, memo: Mutex::default(), parent });
+    let vmap =
+        Arc::new(VmapTrace { number, floor, size, memo: Mutex::default(), lead: OnceLock::new(), parent });
     let _scope = Scope(vmap.clone());
     let leaves: Vec<Array> = entries.iter().map(|entry| vmap.leaf(entry)).collect();
     // Open until all is replayed: that may call rules, which may meet tracers of this trace.
@@ -123,6 +126,13 @@ impl VmapTrace {
         let leaf = Array::tracer(aval.reshaped(aval.shape.without(axis)), "vmap", self.number);
         self.remember(leaf.node(), SmallVec::from_elem(entry.clone(), 1));
         leaf
+    }
+
+    /// A mapped leaf that means nothing: what waits for it is mapped too.
+    pub fn lead(&self) -> Result<Array> {
+        let zero = Array::scalar(pullback_base::Scalar::Int(0), pullback_base::Dtype::I32);
+        let entry = Entry { array: repeat(&zero, 0, self.size)?, axis: Some(0) };
+        Ok(self.lead.get_or_init(|| self.leaf(&entry)).clone())
     }
 
     /// Says what the outputs of `node` are, batched: `values` with the batch axis first.

@@ -20,8 +20,10 @@ pub(crate) enum Kind {
     /// `grad` or `jvp`, whose leaves have values; or a rule being transposed.
     Derivative(&'static str),
     Vmap(Arc<VmapTrace>),
-    /// The body of a custom function, or a vmap rule.
+    /// The body of a custom function.
     Inner,
+    /// A vmap rule, which sees all examples of the map numbered so at once.
+    Rule(u64),
     /// A function being recorded, to be called without the host language.
     Compile,
 }
@@ -175,7 +177,7 @@ impl Trace {
         match &self.kind {
             Kind::Derivative(name) => name,
             Kind::Vmap(_) => "vmap",
-            Kind::Inner => "a custom function",
+            Kind::Inner | Kind::Rule(_) => "a custom function",
             Kind::Compile => "compile",
         }
     }

@@ -6,6 +6,7 @@ use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::{Call, CustomCall, Function, Mapped, Offers, Owner, Rules, Value};
 use pullback_core::{Array, Node};
 
+use crate::custom::apart;
 use crate::custom::door::boundary;
 use crate::stack::{self, Kind};
 use crate::substitute::{order, rebuild};
@@ -18,6 +19,8 @@ pub struct Traced {
     /// What has to be rebuilt for other arguments, each after what it holds.
     order: Vec<Arc<Node>>,
     captured: Vec<Array>,
+    /// Whether a function in it has a vjp rule, which need not be linear.
+    rules: bool,
 }
 
 /// The leaves of a record, and the trace they belong to.
@@ -52,7 +55,9 @@ pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
     drop(trace);
     let order = order(&outs, &leaves, &[], number);
     let captured = boundary(&outs, &leaves, number);
-    Ok(Traced { record: Arc::new(Record { leaves, number }), outs, order, captured })
+    let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
+    let rules = order.iter().any(has_rule);
+    Ok(Traced { record: Arc::new(Record { leaves, number }), outs, order, captured, rules })
 }
 
 impl Traced {
@@ -70,9 +75,10 @@ impl Traced {
             let (want, got) = (leaves[i].aval(), args[i].aval());
             return Err(Error::value(format!("[compile] expected {want} for argument {i}, got {got}")));
         }
-        let over: Arc<[Array]> = args.into();
         // Outside of every trace nobody can look back at a call.
         let traced = stack::any_active();
+        let args = &if traced && self.rules { apart::each(args)? } else { args.to_vec() };
+        let over: Arc<[Array]> = args.as_slice().into();
         let owner = |call: &CustomCall| traced.then(|| continued(&self.record, &over, call));
         rebuild(&self.outs, &self.order, leaves, args, &owner)
     }

@@ -136,7 +136,7 @@ pub(crate) fn by_rule(
 ) -> Result<Arc<Node>> {
     let axes: Vec<Option<usize>> = entries.iter().map(|entry| entry.axis).collect();
     let inputs: Vec<Array> = entries.iter().map(|entry| entry.array.clone()).collect();
-    let trace = stack::open(Kind::Inner);
+    let trace = stack::open(Kind::Rule(vmap.number));
     let number = trace.number;
     let leaves: Vec<Array> = inputs.iter().map(|x| x.alias(number)).collect();
     let mapped = owner.rules.vmap(&leaves, &axes, vmap.size).map_err(|error| check::at(error, site))?;

@@ -8,6 +8,7 @@ use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
 use pullback_core::{Array, Node};
 use rustc_hash::FxHashSet;
 
+use super::apart::apart;
 use super::batched;
 use super::check::at;
 use crate::stack::{self, Kind, Trace};
@@ -37,6 +38,7 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
         return (owner.func.fun)(args).map_err(|error| at(error, &site));
     }
     let offers = owner.rules.offers();
+    let args = &apart(owner, args)?[..];
     if offers.vmap
         && let Some((vmap, entries)) = stack::innermost_vmap(args)?
     {

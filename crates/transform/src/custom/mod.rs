@@ -2,12 +2,13 @@
 //!
 //! `function` is the door for Rust; `door` how a call becomes a node, whatever the language; `check` what a rule
 //! may return; `derive` forward and reverse mode at the node; `linear` when a rule may be transposed; `batched`
-//! vmap at the node; `checkpoint` a rule of our own.
+//! vmap at the node; `apart` a call that no vmap maps; `checkpoint` a rule of our own.
 
 pub mod checkpoint;
 pub mod door;
 pub mod function;
 
+pub(crate) mod apart;
 pub(crate) mod batched;
 pub(crate) mod check;
 pub(crate) mod derive;

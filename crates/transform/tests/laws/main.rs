@@ -13,6 +13,7 @@ mod checks;
 mod modes;
 mod plan;
 mod random;
+mod shared;
 mod trace;
 mod traced;
 mod untouched;

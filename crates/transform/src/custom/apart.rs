@@ -1,0 +1,79 @@
+//! A call inside a vmap that maps none of its arguments is still one call per example.
+//!
+//! Its value is the same for all, but a cotangent comes from each, and a rule need not be linear: clipping the
+//! sum is not the sum of clipped. So under a derivative the arguments are told apart, by making them wait for a
+//! leaf that is mapped; repeating them is a matter of layout.
+
+use std::sync::Arc;
+
+use pullback_base::Result;
+use pullback_core::Array;
+use pullback_core::custom::Owner;
+use pullback_core::custom::fence::after;
+
+use crate::batch::VmapTrace;
+use crate::stack::{self, Kind, Trace};
+
+/// The arguments of a call, at least one of them mapped by every vmap through which a derivative will come back.
+pub(crate) fn apart(owner: &Owner, args: &[Array]) -> Result<Vec<Array>> {
+    let mut args = args.to_vec();
+    // Rules of our own are linear.
+    if owner.rules.batched().is_some() || !owner.rules.offers().vjp {
+        return Ok(args);
+    }
+    for vmap in maps(&args) {
+        let unmapped = unmapped(&vmap, &args)?;
+        if unmapped.len() == args.len() {
+            tie(&vmap, &mut args, &unmapped)?;
+        }
+    }
+    Ok(args)
+}
+
+/// The arguments of a record, each of them mapped: a call in it may depend on any one alone.
+pub(crate) fn each(args: &[Array]) -> Result<Vec<Array>> {
+    let mut args = args.to_vec();
+    for vmap in maps(&args) {
+        let unmapped = unmapped(&vmap, &args)?;
+        tie(&vmap, &mut args, &unmapped)?;
+    }
+    Ok(args)
+}
+
+fn unmapped(vmap: &Arc<VmapTrace>, args: &[Array]) -> Result<Vec<usize>> {
+    let mut found = Vec::new();
+    for (i, arg) in args.iter().enumerate() {
+        if vmap.replay(arg)?.axis.is_none() {
+            found.push(i);
+        }
+    }
+    Ok(found)
+}
+
+fn tie(vmap: &Arc<VmapTrace>, args: &mut [Array], which: &[usize]) -> Result<()> {
+    let lead = vmap.lead()?;
+    for &i in which {
+        if args[i].is_inexact() {
+            args[i] = after(&args[i], &lead)?;
+        }
+    }
+    Ok(())
+}
+
+/// Active maps with a derivative outside of them that may reach the arguments. What a record depends on is a
+/// matter of its calls: only what it captured is looked at while it is made.
+fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
+    let inexact = args.iter().filter(|arg| arg.is_inexact());
+    let Some(number) = inexact.map(Array::number).max() else { return vec![] };
+    let active = stack::active();
+    let reaches = |t: &Trace| t.number <= number && (t.is_derivative() || matches!(t.kind, Kind::Compile));
+    let Some(first) = active.iter().position(reaches) else { return vec![] };
+    let recorded = active.iter().rposition(|t| matches!(t.kind, Kind::Compile) && t.number <= number);
+    let from = recorded.unwrap_or(first);
+    let at_once = |number: u64| active.iter().any(|t| matches!(t.kind, Kind::Rule(of) if of == number));
+    let map = |t: &Trace| match &t.kind {
+        Kind::Vmap(vmap) if !at_once(vmap.number) => Some(vmap.clone()),
+        _ => None,
+    };
+    active[from..].iter().filter_map(map).collect()
+}
