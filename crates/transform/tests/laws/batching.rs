@@ -230,6 +230,29 @@ fn residuals_that_are_outputs_are_mapped() {
     }
 }
 
+/// Where a vmap rule gave the value, the forward pass runs with the vjp rule; a residual that is an output is
+/// then the output that is there, and higher orders go through the rule.
+#[test]
+fn a_late_forward_pass_keeps_the_output() {
+    let twice = |x: &Array| opaque(&exp(x));
+    let f = Custom::new("f", &["x"], move |x| Ok(vec![twice(&x[0])]))
+        .forward_backward(
+            move |x| {
+                let y = twice(&x[0]);
+                Ok((vec![y.clone()], vec![y]))
+            },
+            |call, g| Ok((2. * &g[0] * call.residual(0)).into()),
+        )
+        .vmap(move |x, axes, _| Ok((vec![twice(&x[0])], axes.to_vec())));
+    let x = vector(&[0.5, 1.]);
+    let order = |n: i32| x.values().iter().map(|x| 2f64.powi(n) * (2. * x).exp()).collect::<Vec<_>>();
+    let f = |x: &[Array]| f.call(x);
+    both_ways(&f, &x, &order(1));
+    both_ways(&grad_of(&f, 0), &x, &order(2));
+    let outside = |x: &[Array]| vmap(&f, x, &[Some(0)]);
+    close(&d(&grad_of(&outside, 0), &[x.clone()]).unwrap().values(), &order(2));
+}
+
 /// A vmap rule may call its own function, and other custom functions with theirs.
 #[test]
 fn a_vmap_rule_calls_custom_functions() {
