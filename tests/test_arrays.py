@@ -147,7 +147,7 @@ def test_identity():
 @pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int64, np.uint32, np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 2)])
 def test_repr_reads_like_numpys(dtype, shape):
-    values = (np.arange(math.prod(shape)).reshape(shape) * 1.5 - 2).astype(dtype)
+    values = np.asarray(np.arange(math.prod(shape)).reshape(shape) * 1.5 - 2).astype(dtype).reshape(shape)
     mine, theirs = repr(pb.array(values, dtype)), repr(values)
     def plain(text):
         return text.split(", dtype")[0].split(", shape")[0].rstrip(")").replace(" ", "").replace("\n", "").rstrip(",")
@@ -355,7 +355,7 @@ def test_index_errors(key, error):
 
 def test_write_errors():
     x = pb.zeros((3, 2))
-    with pytest.raises(ValueError, match=r"\[index\]"):
+    with pytest.raises(ValueError, match="broadcast"):
         x[0] = pb.zeros(5)
     with pytest.raises(TypeError):
         x[0] = "text"
@@ -388,4 +388,4 @@ def test_devices_and_streams():
 
 def test_info_and_explain():
     assert "cpu" in pb.info()
-    assert "exp" in pb.explain(lambda x: pb.exp(x) + 1, pb.zeros(3))
+    assert "Exp" in pb.explain(lambda x: pb.exp(x) + 1, pb.zeros(3))

@@ -37,17 +37,16 @@ CASES = [
     (lambda: pb.random.uniform(dtype=pb.int32), TypeError, r"\[random.uniform\]"),
     (lambda: pb.random.split(pb.array([1, 2, 3])), ValueError, r"\[random.split\]"),
     (lambda: pb.zeros((2**40, 2**40)), MemoryError, r"\[zeros\]"),
-    (lambda: pb.zeros(2**45).sum().item() + (pb.zeros(2**45) + 1).tolist(), MemoryError, ""),
+    (lambda: pb.zeros(2**45).sum().item() + (pb.zeros(2**45) + 1).tolist(), MemoryError, "expected"),
     (lambda: pb.pad(pb.zeros(2), 1, "other"), ValueError, r"\[pad\]"),
     (lambda: pb.vmap(lambda x: x.item())(pb.zeros(2)), ValueError, "vmap"),
     (lambda: pb.vmap(lambda x: np.asarray(x))(pb.zeros(2)), ValueError, "vmap"),
     (lambda: pb.vmap(lambda x: x if x > 0 else -x)(pb.zeros(2)), ValueError, "vmap"),
     (lambda: pb.compile(lambda x: x[x > 0])(pb.zeros(2)), ValueError, "mask"),
-    (lambda: pb.eval(pb.eval), TypeError, ""),
 ]
 
 
-@pytest.mark.parametrize("make, error, text", CASES[:-1])
+@pytest.mark.parametrize("make, error, text", CASES)
 def test_error(make, error, text):
     with pytest.raises(error, match=text):
         make()

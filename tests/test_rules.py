@@ -311,12 +311,12 @@ def test_law_1_vmap_keeps_rules():
 
 
 def test_law_1_for_clipping_and_a_shared_input():
-    clip = pb.custom_function(lambda w: w)
-    clip.vjp(lambda w, g, y: pb.clip(g, -1, 1))
+    clip = pb.custom_function(lambda w, x: w)
+    clip.vjp(lambda p, g, y: (pb.clip(g, -1, 1), None))
     w = pb.array(1.0)
-    got = pb.grad(lambda w: pb.vmap(lambda x: clip(w) * x)(x3).sum())(w)
+    got = pb.grad(lambda w: pb.vmap(lambda x: clip(w, x) * x)(x3).sum())(w)
     assert got.item() == 3
-    mapped = pb.grad(lambda w: pb.vmap(lambda w, x: clip(w) * x, (None, 0))(w, x3).sum())(w)
+    mapped = pb.grad(lambda w: pb.vmap(lambda w, x: clip(w, x) * x, (None, 0))(w, x3).sum())(w)
     assert mapped.item() == 3
 
 

@@ -105,15 +105,16 @@ pub fn compile(
     inputs: Option<Py<PyAny>>,
     outputs: Option<Py<PyAny>>,
     shapeless: bool,
-) -> PyResult<Compiled> {
+) -> PyResult<Py<Compiled>> {
     wrap::callable(fun, "compile")?;
-    Ok(Compiled {
+    let compiled = Compiled {
         fun: fun.clone().unbind(),
         inputs: inputs.unwrap_or_else(|| py.None()),
         outputs: outputs.unwrap_or_else(|| py.None()),
         shapeless,
         entries: Mutex::default(),
-    })
+    };
+    wrap::dressed(fun, compiled)
 }
 
 /// A place in a container where an array stands.

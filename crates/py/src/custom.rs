@@ -230,6 +230,16 @@ impl CustomFunction {
         }
     }
 
+    /// What the class has in common with itself must not hide what is the function's own.
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn __init__(
+        slf: &Bound<'_, Self>,
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<()> {
+        wrap::dress(slf.as_any(), slf.get().fun.bind(slf.py()))
+    }
+
     /// Registers `rule(primals, cotangents, outputs, **kwargs)`, which returns the cotangents of the arguments. A
     /// rule that takes two positional parameters gets no outputs. A single argument arrives by itself, several as
     /// a tuple. With `symbolic_zeros`, cotangents that are zero arrive as `None`.

@@ -53,7 +53,7 @@ fn gradient(
     argnames: Option<&Bound<'_, PyAny>>,
     has_aux: bool,
     value: bool,
-) -> PyResult<Gradient> {
+) -> PyResult<Py<Gradient>> {
     wrap::callable(fun, if value { "value_and_grad" } else { "grad" })?;
     let argnames: Vec<String> = match argnames {
         None => Vec::new(),
@@ -70,7 +70,8 @@ fn gradient(
             return Err(PyValueError::new_err(format!("[grad] expected distinct argnums, got {num} twice")));
         }
     }
-    Ok(Gradient { fun: fun.clone().unbind(), spec: Spec { argnums, single, argnames, has_aux, value } })
+    let spec = Spec { argnums, single, argnames, has_aux, value };
+    wrap::dressed(fun, Gradient { fun: fun.clone().unbind(), spec })
 }
 
 fn is_one(argnums: Option<&Bound<'_, PyAny>>) -> bool {
@@ -99,7 +100,7 @@ pub fn grad(
     argnums: Option<&Bound<'_, PyAny>>,
     argnames: Option<&Bound<'_, PyAny>>,
     has_aux: bool,
-) -> PyResult<Gradient> {
+) -> PyResult<Py<Gradient>> {
     gradient(fun, numbers(argnums)?, is_one(argnums), argnames, has_aux, false)
 }
 
@@ -115,7 +116,7 @@ pub fn value_and_grad(
     argnums: Option<&Bound<'_, PyAny>>,
     argnames: Option<&Bound<'_, PyAny>>,
     has_aux: bool,
-) -> PyResult<Gradient> {
+) -> PyResult<Py<Gradient>> {
     gradient(fun, numbers(argnums)?, is_one(argnums), argnames, has_aux, true)
 }
 
@@ -294,7 +295,7 @@ pub fn _gradient(
     argnums: &Bound<'_, PyAny>,
     argnames: &Bound<'_, PyAny>,
     flags: (bool, bool),
-) -> PyResult<Gradient> {
+) -> PyResult<Py<Gradient>> {
     gradient(fun, numbers(Some(argnums))?, is_one(Some(argnums)), Some(argnames), flags.0, flags.1)
 }
 

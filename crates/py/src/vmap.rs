@@ -54,7 +54,7 @@ pub fn vmap(
     in_axes: Axis<'_>,
     out_axes: Axis<'_>,
     axis_size: Option<usize>,
-) -> PyResult<Mapped> {
+) -> PyResult<Py<Mapped>> {
     wrap::callable(fun, "vmap")?;
     let axes = |given: Axis<'_>| -> PyResult<Py<PyAny>> {
         match given {
@@ -62,7 +62,8 @@ pub fn vmap(
             Axis::Zero => Ok(0i64.into_pyobject(py)?.into_any().unbind()),
         }
     };
-    Ok(Mapped { fun: fun.clone().unbind(), in_axes: axes(in_axes)?, out_axes: axes(out_axes)?, axis_size })
+    let (in_axes, out_axes) = (axes(in_axes)?, axes(out_axes)?);
+    wrap::dressed(fun, Mapped { fun: fun.clone().unbind(), in_axes, out_axes, axis_size })
 }
 
 /// Axes as they were given: `None` has a meaning of its own.
@@ -103,8 +104,13 @@ impl Mapped {
 
 /// What `pickle` calls.
 #[pyfunction]
-pub fn _mapped(fun: Py<PyAny>, in_axes: Py<PyAny>, out_axes: Py<PyAny>, axis_size: Option<usize>) -> Mapped {
-    Mapped { fun, in_axes, out_axes, axis_size }
+pub fn _mapped(
+    fun: &Bound<'_, PyAny>,
+    in_axes: Py<PyAny>,
+    out_axes: Py<PyAny>,
+    axis_size: Option<usize>,
+) -> PyResult<Py<Mapped>> {
+    wrap::dressed(fun, Mapped { fun: fun.clone().unbind(), in_axes, out_axes, axis_size })
 }
 
 fn misfit(text: String) -> PyErr {
@@ -190,9 +196,9 @@ impl Checkpointed {
 /// >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
 /// 1.0
 #[pyfunction]
-pub fn checkpoint(fun: &Bound<'_, PyAny>) -> PyResult<Checkpointed> {
+pub fn checkpoint(fun: &Bound<'_, PyAny>) -> PyResult<Py<Checkpointed>> {
     wrap::callable(fun, "checkpoint")?;
-    Ok(Checkpointed { fun: fun.clone().unbind() })
+    wrap::dressed(fun, Checkpointed { fun: fun.clone().unbind() })
 }
 
 /// Where a call left the structure of what it returned.

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use pullback::transform::take_warnings;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::{PyClass, PyClassInitializer};
 use pyo3::types::PyTuple;
 
 use crate::error::RuleFallbackWarning;
@@ -37,6 +38,23 @@ pub fn bound<'py>(
         return Ok(slf.clone());
     }
     slf.py().import("types")?.getattr("MethodType")?.call1((slf, instance))
+}
+
+/// Gives an object the text and the module of the function: its class has others.
+pub fn dress(slf: &Bound<'_, PyAny>, fun: &Bound<'_, PyAny>) -> PyResult<()> {
+    for name in ["__doc__", "__module__"] {
+        if let Some(value) = fun.getattr_opt(name)? {
+            slf.setattr(name, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// A wrapper as an object that looks like its function.
+pub fn dressed<T: PyClass + Into<PyClassInitializer<T>>>(fun: &Bound<'_, PyAny>, wrapper: T) -> PyResult<Py<T>> {
+    let object = Bound::new(fun.py(), wrapper)?;
+    dress(object.as_any(), fun)?;
+    Ok(object.unbind())
 }
 
 /// Attributes that a wrapper does not have are those of the function; its text, too.
@@ -75,16 +93,6 @@ macro_rules! looks_like_its_function {
 
             fn __getattr__<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
                 $crate::wrap::attribute(self.fun.bind(py), name)
-            }
-
-            #[getter]
-            fn __doc__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                $crate::wrap::attribute(self.fun.bind(py), "__doc__")
-            }
-
-            #[getter]
-            fn __module__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                $crate::wrap::attribute(self.fun.bind(py), "__module__")
             }
 
             #[getter]

@@ -1,0 +1,282 @@
+"""Writes `python/pullback/_core.pyi` from the compiled module: what the op table and the signatures say.
+
+    python crates/py/stubs.py           writes the file
+    python crates/py/stubs.py --check   fails if it is not what would be written
+"""
+
+import inspect
+import pathlib
+import sys
+
+from pullback import _core
+
+TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
+
+HEAD = '''# Written by crates/py/stubs.py from the op table: do not edit.
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+class SupportsArray(Protocol):
+    def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+class SupportsBuffer(Protocol):
+    def __buffer__(self, flags: int, /) -> memoryview: ...
+
+class SupportsDLPack(Protocol):
+    def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+Scalar = bool | int | float | complex
+ArrayLike = array | Scalar | SupportsArray | SupportsBuffer | SupportsDLPack | Sequence[Any]
+DtypeLike = Dtype | str | type
+StreamOrDevice = Device | Stream | str | None
+'''
+
+AXES = "None | int | Sequence[int]"
+AXIS = "None | int"
+TYPES = {
+    "stream": "StreamOrDevice", "dtype": "DtypeLike | None", "shape": "int | Sequence[int]", "keepdims": "bool",
+    "ddof": "float", "reverse": "bool", "inclusive": "bool", "precise": "bool", "equal_nan": "bool", "rtol": "float",
+    "atol": "float", "k": "int", "n": "int", "m": "int | None", "num": "int", "decimals": "int", "repeats": "int",
+    "reps": "int | Sequence[int]", "shift": "int | Sequence[int]", "pad_width": "int | Sequence[int] | Sequence[tuple[int, int]]",
+    "mode": "str", "alpha": "float", "beta": "float", "offset": "int", "axis1": "int", "axis2": "int", "source": "int",
+    "destination": "int", "start_axis": "int", "end_axis": "int", "arrays": "Sequence[ArrayLike] | array",
+    "indices_or_sections": "int | Sequence[int]", "axes": AXES, "start": "Scalar", "stop": "Scalar | None",
+    "step": "Scalar | None", "a_min": "ArrayLike | None", "a_max": "ArrayLike | None", "fun": "Callable[..., Any]",
+    "argnums": AXES, "argnames": "None | str | Sequence[str]", "has_aux": "bool", "in_axes": "Any", "out_axes": "Any",
+    "axis_size": "int | None", "seed": "int", "key": "array | None", "low": "ArrayLike", "high": "ArrayLike",
+    "loc": "ArrayLike | None", "scale": "ArrayLike | None", "num_samples": "int | None", "shapeless": "bool",
+    "primals": "Any", "cotangents": "Any", "tangents": "Any", "device": "StreamOrDevice", "value": "Any",
+    "constant_values": "ArrayLike", "args": "Any", "shapes": "Sequence[int]", "spec": "str",
+}
+# Where a name means something else in one function.
+LOCAL = {
+    ("linspace", "start"): "float", ("linspace", "stop"): "float", ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
+    ("compile", "inputs"): "Any", ("compile", "outputs"): "Any", ("stop_gradient", "a"): "Any", ("astype", "dtype"): "DtypeLike",
+    ("view", "dtype"): "DtypeLike", ("permutation", "x"): "int | ArrayLike", ("expand_dims", "axis"): "int | Sequence[int]",
+    ("broadcast_arrays", "arrays"): "ArrayLike", ("set_default_device", "device"): "Device | str", ("split_key", "key"): "array",
+    ("split", "key"): "array", ("reshape", "shape*"): "int | Sequence[int]", ("transpose", "axes*"): "int | Sequence[int] | None",
+    ("truncated_normal", "shape"): "int | Sequence[int] | None", ("bernoulli", "shape"): "int | Sequence[int] | None",
+    ("categorical", "shape"): "int | Sequence[int] | None",
+}
+MANY_AXES = {
+    "sum", "prod", "max", "min", "any", "all", "mean", "var", "std", "logsumexp", "softmax", "squeeze", "flip", "roll",
+}
+ONE_AXIS = {"concatenate"}
+INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation"}
+RETURNS = {
+    "broadcast_arrays": "list[array]", "broadcast_shapes": "tuple[int, ...]", "split": "list[array]", "eval": "None",
+    "async_eval": "None", "synchronize": "None", "explain": "str", "info": "str", "table": "list[dict[str, Any]]",
+    "default_device": "Device", "default_stream": "Stream", "is_available": "bool", "set_default_device": "None",
+    "stream": "StreamContext", "vjp": "tuple[list[Any], list[Any]]", "jvp": "tuple[list[Any], list[Any]]",
+    "stop_gradient": "Any", "seed": "None", "item": "Any", "tolist": "Any", "__len__": "int", "__bool__": "bool",
+    "__int__": "int", "__float__": "float", "__complex__": "complex", "__index__": "int", "__hash__": "int",
+    "__repr__": "str", "__iter__": "Iterator[array]", "__setitem__": "None", "__format__": "str", "__array__": "Any",
+    "__dlpack__": "Any", "__dlpack_device__": "tuple[int, int]", "__divmod__": "tuple[array, array]",
+}
+WRAPPERS = '''
+def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
+def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
+def vmap(fun: Callable[P, R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[P, R]:{vmap}
+def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:{checkpoint}
+def compile(fun: Callable[P, R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[P, R]:{compile}
+
+class custom_function(Generic[P, R]):{custom_function}
+    def __init__(self, fun: Callable[P, R], *, missing: str = "body", captured: str = "constant") -> None: ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    def __get__(self, instance: None, owner: Any = None) -> custom_function[P, R]: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None) -> Callable[..., R]: ...
+    @overload
+    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    @overload
+    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    @overload
+    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    @overload
+    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    @overload
+    def vmap(self, rule: Callable[..., Any]) -> custom_function[P, R]: ...
+    @overload
+    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+'''
+WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
+
+
+def text(member, indent: str) -> str:
+    """The docstring as the body of a stub."""
+    doc = inspect.cleandoc(member.__doc__ or "").replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if not doc:
+        return " ..."
+    lines = doc.splitlines()
+    if len(lines) == 1:
+        return f'\n{indent}    """{lines[0]}"""'
+    body = "\n".join(f"{indent}    {line}".rstrip() for line in lines)
+    return f'\n{indent}    """\n{body}\n{indent}    """'
+
+
+def kind(function: str, parameter: inspect.Parameter) -> str:
+    """The type of a parameter."""
+    name = parameter.name
+    starred = name + "*" if parameter.kind is parameter.VAR_POSITIONAL else name
+    for key in ((function, starred), (function, name)):
+        if key in LOCAL:
+            return LOCAL[key]
+    if name == "axis":
+        return AXES if function in MANY_AXES else "int" if function in INT_AXIS else AXIS
+    return TYPES.get(name, "ArrayLike")
+
+
+def signature(function: str, member) -> str:
+    """The parameters, with types."""
+    found = inspect.signature(member)
+    parameters = []
+    for parameter in found.parameters.values():
+        if parameter.name != "self":
+            parameter = parameter.replace(annotation=Bare(kind(function, parameter)))
+        if parameter.default is not parameter.empty and not isinstance(parameter.default, int | float | str | tuple | type(None)):
+            parameter = parameter.replace(default=None)
+        parameters.append(parameter)
+    return str(found.replace(parameters=parameters))
+
+
+class Bare:
+    """An annotation that prints as it is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def function(name: str, member, indent: str = "") -> str:
+    """The stub of a function."""
+    returns = RETURNS.get(name, "array")
+    return f"{indent}def {name}{signature(name, member)} -> {returns}:{text(member, indent)}\n"
+
+
+OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+
+
+def array_class() -> str:
+    """The stub of the array."""
+    cls = _core.array
+    out = [f"class array:{text(cls, '')}\n"]
+    out.append("    __array_priority__: float\n")
+    out.append("    def __init__(self, value: ArrayLike, dtype: DtypeLike | None = None) -> None: ...\n")
+    getters = {"shape": "tuple[int, ...]", "ndim": "int", "size": "int", "dtype": "Dtype", "nbytes": "int", "itemsize": "int",
+               "T": "array", "mT": "array", "at": "ArrayAt"}
+    for name, returns in getters.items():
+        out.append(f"    @property\n    def {name}(self) -> {returns}:{text(getattr(cls, name), '    ')}\n")
+    for name in OPERATORS:
+        for form in ("", "r", "i"):
+            out.append(f"    def __{form}{name}__(self, other: Any, /) -> array: ...\n")
+    for name in ["lt", "le", "gt", "ge"]:
+        out.append(f"    def __{name}__(self, other: Any, /) -> array: ...\n")
+    for name in ["eq", "ne"]:
+        out.append(f"    def __{name}__(self, other: Any, /) -> array: ...  # type: ignore[override]\n")
+    for name in ["neg", "pos", "abs", "invert", "copy"]:
+        out.append(f"    def __{name}__(self) -> array: ...\n")
+    out.append("    def __deepcopy__(self, memo: Any, /) -> array: ...\n")
+    out.append("    def __getitem__(self, key: Any, /) -> array: ...\n")
+    out.append("    def __setitem__(self, key: Any, value: Any, /) -> None: ...\n")
+    out.append("    def __iter__(self) -> Iterator[array]: ...\n")
+    out.append("    def __divmod__(self, other: Any, /) -> tuple[array, array]: ...\n")
+    out.append("    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...\n")
+    out.append("    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n")
+    out.append("    def __dlpack_device__(self) -> tuple[int, int]: ...\n")
+    out.append("    def __buffer__(self, flags: int, /) -> memoryview: ...\n")
+    for name, returns in {"len": "int", "bool": "bool", "int": "int", "float": "float", "complex": "complex", "index": "int",
+                          "hash": "int"}.items():
+        out.append(f"    def __{name}__(self) -> {returns}: ...\n")
+    out.append("    def eval(self) -> None:" + text(cls.eval, "    ") + "\n")
+    for name in sorted(vars(cls)):
+        member = getattr(cls, name)
+        if not name.startswith("_") and name not in getters and name != "eval":
+            out.append(function(name, member, "    "))
+    return "".join(out)
+
+
+SMALL = '''
+class Dtype:{Dtype}
+    def __init__(self, name: DtypeLike, /) -> None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    def __hash__(self) -> int: ...
+
+class Device:{Device}
+    def __init__(self, kind: StreamOrDevice, index: int = 0, /) -> None: ...
+    @property
+    def type(self) -> Device: ...
+    def __hash__(self) -> int: ...
+
+class Stream:{Stream}
+    @property
+    def device(self) -> Device: ...
+    def __hash__(self) -> int: ...
+
+class StreamContext:{StreamContext}
+    def __enter__(self) -> StreamContext: ...
+    def __exit__(self, *exception: Any) -> None: ...
+
+class ArrayAt:{ArrayAt}
+    def __getitem__(self, key: Any, /) -> ArrayAtIndices: ...
+
+class ArrayAtIndices:{ArrayAtIndices}
+    def set(self, value: ArrayLike) -> array: ...
+    def add(self, value: ArrayLike) -> array: ...
+    def subtract(self, value: ArrayLike) -> array: ...
+    def multiply(self, value: ArrayLike) -> array: ...
+    def divide(self, value: ArrayLike) -> array: ...
+    def maximum(self, value: ArrayLike) -> array: ...
+    def minimum(self, value: ArrayLike) -> array: ...
+
+class RuleError(ValueError):{RuleError}
+class DeviceError(RuntimeError):{DeviceError}
+class InternalError(RuntimeError):{InternalError}
+class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
+
+__version__: str
+cpu: Device
+gpu: Device
+'''
+
+
+def written() -> str:
+    """The whole file."""
+    out = [HEAD]
+    names = ["Dtype", "Device", "Stream", "StreamContext", "ArrayAt", "ArrayAtIndices", "RuleError", "DeviceError", "InternalError",
+             "RuleFallbackWarning"]
+    out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
+    members = {name: getattr(_core, name) for name in sorted(dir(_core)) if not name.startswith("_")}
+    out += [f"{name}: Dtype\n" for name, member in members.items() if isinstance(member, _core.Dtype)]
+    out.append("\n" + array_class())
+    docs = {name: text(members[name], "") for name in [*WRAPPED, "custom_function"]}
+    out.append(WRAPPERS.format(axes=AXES, **docs) + "\n")
+    for name, member in members.items():
+        if name not in WRAPPED and inspect.isbuiltin(member):
+            out.append(function(name, member))
+    out.append("\nclass random:\n    state: list[array]\n")
+    for name in sorted(dir(_core.random)):
+        member = getattr(_core.random, name)
+        if inspect.isbuiltin(member):
+            stub = function(name if name != "split" else "split", member, "    ")
+            if name == "split":
+                stub = stub.replace("list[array]", "array")
+            out.append("    @staticmethod\n" + stub)
+    return "".join(out)
+
+
+if __name__ == "__main__":
+    fresh = written()
+    if "--check" in sys.argv:
+        if not TARGET.exists() or TARGET.read_text() != fresh:
+            sys.exit(f"{TARGET.name} is not what the table says: run python crates/py/stubs.py")
+    else:
+        TARGET.write_text(fresh)
