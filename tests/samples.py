@@ -25,6 +25,11 @@ def numpy(x):
     return np.asarray(x.astype(pb.float32) if x.dtype == pb.bfloat16 else x)
 
 
+def exactly(x):
+    """An array of NumPy's elements in their own type: `pb.array` makes float32 of float64, as MLX does."""
+    return pb.array(x, x.dtype)
+
+
 def same(got, want):
     """Shape, type and every element are equal."""
     want = np.asarray(want)
@@ -87,16 +92,16 @@ def values(dtype, shape, seed=0, low=None, high=None):
 
 def layouts(x):
     """The same elements as `x`, laid out in all ways an array can lie."""
-    yield "plain", pb.array(x)
+    yield "plain", exactly(x)
     if x.ndim == 0:
         return
-    yield "transposed", pb.array(np.ascontiguousarray(x.T)).T
-    yield "flipped", pb.array(np.ascontiguousarray(x[::-1]))[::-1]
+    yield "transposed", exactly(np.ascontiguousarray(x.T)).T
+    yield "flipped", exactly(np.ascontiguousarray(x[::-1]))[::-1]
     wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
     wide[..., ::2] = x
-    yield "strided", pb.array(wide)[..., ::2]
+    yield "strided", exactly(wide)[..., ::2]
     pad = np.concatenate([x[:1], x, x[:1]]) if x.shape[0] else np.concatenate([x, x])
-    yield "offset", pb.array(pad)[1 : 1 + x.shape[0]] if x.shape[0] else pb.array(pad)
+    yield "offset", exactly(pad)[1 : 1 + x.shape[0]] if x.shape[0] else exactly(pad)
 
 
 def probe(*rules, **options):

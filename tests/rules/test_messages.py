@@ -1,4 +1,4 @@
-"""What a rule returns is checked: whatever is malformed raises an error that names the function and the argument."""
+"""What a rule returns is checked: whatever is malformed raises an error that names function and argument."""
 
 import numpy as np
 import pullback as pb
