@@ -168,7 +168,7 @@ pub fn settle(array: &Array) -> Result<()> {
 pub fn explain(arrays: &[Array]) -> Result<String> {
     let roots: Vec<Array> = arrays.iter().filter(|array| array.data().is_none()).cloned().collect();
     let order = order(&roots)?;
-    Ok(explain::explain(&*plan_of(&order)?.0))
+    Ok(explain::explain(&plan_of(&order)?.0))
 }
 
 /// How many kernels computing these arrays takes.
