@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use pullback_base::Result;
 use pullback_core::Array;
-use pullback_core::custom::Owner;
 use pullback_core::custom::fence::after;
+use pullback_core::custom::{Missing, Owner};
 
 use crate::batch::VmapTrace;
 use crate::stack::{self, Kind, Trace};
@@ -17,8 +17,11 @@ use crate::stack::{self, Kind, Trace};
 /// The arguments of a call, at least one of them mapped by every vmap through which a derivative will come back.
 pub(crate) fn apart(owner: &Owner, args: &[Array]) -> Result<Vec<Array>> {
     let mut args = args.to_vec();
-    // Rules of our own are linear.
-    if owner.rules.batched().is_some() || !owner.rules.offers().vjp {
+    // Rules of our own are linear, and so are jvp rules; a body sees to the calls in it. A vmap rule, where it is
+    // differentiated, sees all examples at once and cannot.
+    let offers = owner.rules.offers();
+    let by_vmap = offers.vmap && (!offers.jvp || owner.func.missing == Missing::Body);
+    if owner.rules.batched().is_some() || !(offers.vjp || by_vmap) {
         return Ok(args);
     }
     for vmap in maps(&args) {
@@ -70,10 +73,18 @@ fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
     let Some(first) = active.iter().position(reaches) else { return vec![] };
     let recorded = active.iter().rposition(|t| matches!(t.kind, Kind::Compile) && t.number <= number);
     let from = recorded.unwrap_or(first);
-    let at_once = |number: u64| active.iter().any(|t| matches!(t.kind, Kind::Rule(of) if of == number));
-    let map = |t: &Trace| match &t.kind {
-        Kind::Vmap(vmap) if !at_once(vmap.number) => Some(vmap.clone()),
-        _ => None,
-    };
-    active[from..].iter().filter_map(map).collect()
+    // A vmap rule in progress gives its answer where its map is: that map sees all examples at once, and what is
+    // mapped further in does not matter to it.
+    let mut open: Vec<(usize, &Arc<VmapTrace>)> = Vec::new();
+    for (at, trace) in active.iter().enumerate() {
+        match &trace.kind {
+            Kind::Rule(of) => {
+                let own = open.iter().position(|(_, vmap)| vmap.number == *of);
+                open.truncate(own.unwrap_or(open.len()));
+            }
+            Kind::Vmap(vmap) => open.push((at, vmap)),
+            _ => {}
+        }
+    }
+    open.into_iter().filter(|(at, _)| *at >= from).map(|(_, vmap)| vmap.clone()).collect()
 }

@@ -310,45 +310,67 @@ fn row(x: &Array, i: usize) -> Array {
 #[test]
 fn vmap_is_a_loop_whatever_the_rules_say() {
     let mut rng = Rng(0x2545_F491_4F6C_DD1D);
-    let (mut compared, mut refused) = (0, 0);
+    let (mut compared, mut refused, mut failures) = (0, 0, Vec::new());
     for _ in 0..PROGRAMS / 3 {
         let rank = rng.below(2);
         let shape: Vec<usize> = (0..=rank).map(|_| 2 + rng.below(2)).collect();
         let transforms = rng.below(3);
         let expr = program(&mut rng, 10, rank, transforms);
         let env: Vec<Array> = (0..VARS).map(|_| rng.array(&shape)).collect();
+        // Some variables are shared by all examples.
+        let mut marks = [0; VARS].map(|_| rng.below(3) > 0);
+        marks[rng.below(VARS)] = true;
+        let env: Vec<Array> =
+            env.iter().zip(marks).map(|(x, mark)| if mark { x.clone() } else { row(x, 0) }).collect();
+        let axes = marks.map(|mark| mark.then_some(0));
         let f = |x: &[Array]| Ok(vec![run(&expr, x, With::FalseRules)?]);
         let slope = |x: &[Array]| grad(&f, x);
-        let axes = [Some(0); VARS];
-        let loops = |f: &Fun| -> Result<Vec<f64>> {
+        // One row per example of every result; summed up where that is asked for.
+        let loops = |f: &Fun, sums: [bool; VARS]| -> Result<Vec<f64>> {
             let mut rows = vec![Vec::new(); VARS];
             for i in 0..shape[0] {
-                let args: Vec<Array> = env.iter().map(|x| row(x, i)).collect();
-                f(&args)?.iter().zip(&mut rows).for_each(|(y, rows)| rows.extend(y.values()));
+                let one = |(x, mark): (&Array, bool)| if mark { row(x, i) } else { x.clone() };
+                let args: Vec<Array> = env.iter().zip(marks).map(one).collect();
+                for ((y, rows), sum) in f(&args)?.iter().zip(&mut rows).zip(sums) {
+                    match rows.is_empty() || !sum {
+                        true => rows.extend(y.values()),
+                        false => rows.iter_mut().zip(y.values()).for_each(|(total, y)| *total += y),
+                    }
+                }
             }
             Ok(rows.concat())
         };
-        let all = |y: Result<Vec<Array>>| y.map(|y| y.iter().flat_map(Values::values).collect::<Vec<f64>>());
+        let all = |y: Result<Vec<Array>>| -> Result<Vec<f64>> {
+            Ok(y?.iter().map(eval).collect::<Result<Vec<_>>>()?.concat())
+        };
+        let (none, shared) = ([false; VARS], marks.map(|mark| !mark));
         let ways = [
-            (all(vmap(&f, &env, &axes)), loops(&f)),
-            (all(vmap(&slope, &env, &axes)), loops(&slope)),
-            (all(grad(&|x| vmap(&f, x, &axes), &env)), loops(&slope)),
+            (all(vmap(&f, &env, &axes)), loops(&f, none)),
+            (all(vmap(&slope, &env, &axes)), loops(&slope, none)),
+            (all(grad(&|x| vmap(&f, x, &axes), &env)), loops(&slope, shared)),
         ];
-        for (got, want) in ways {
-            let (Ok(got), Ok(want)) = (&got, &want) else {
-                let same =
-                    got.is_err() && want.is_err() && got.as_ref().err().unwrap().kind() == ErrorKind::Rule;
-                assert!(same, "{expr:?}: {got:?} is not {want:?}");
-                refused += 1;
-                continue;
+        for (way, (got, want)) in ways.into_iter().enumerate() {
+            let same = match (&got, &want) {
+                (Ok(got), Ok(want)) => {
+                    compared += 1;
+                    let near = |(a, b): (&f64, &f64)| {
+                        (a - b).abs() <= 1e-8 * (1. + b.abs()) || a.is_nan() && b.is_nan()
+                    };
+                    got.len() == want.len() && got.iter().zip(want).all(near)
+                }
+                (Err(got), Err(_)) => {
+                    refused += 1;
+                    got.kind() == ErrorKind::Rule
+                }
+                _ => false,
             };
-            let near =
-                |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-8 * (1. + b.abs()) || a.is_nan() && b.is_nan();
-            let same = got.len() == want.len() && got.iter().zip(want).all(near);
-            assert!(same, "{expr:?}: {got:?} is not {want:?}");
-            compared += 1;
+            if !same {
+                failures.push(format!("{expr:?} of {marks:?}, way {way}: {got:?} is not {want:?}"));
+            }
         }
     }
+    failures.sort_by_key(String::len);
+    assert!(failures.is_empty(), "{} programs differ, such as {}", failures.len(), failures[0]);
     assert!(compared > PROGRAMS / 2 && refused > 20, "{compared} compared, {refused} refused");
 }
 
