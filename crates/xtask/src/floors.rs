@@ -35,7 +35,8 @@ pub fn check(root: &Path) -> Vec<String> {
                 continue;
             }
             for (other, above) in FLOORS {
-                let key = if *other == "engine" { "pullback".to_string() } else { format!("pullback-{other}") };
+                let key =
+                    if *other == "engine" { "pullback".to_string() } else { format!("pullback-{other}") };
                 let named = line.split(['.', ' ', '=']).next() == Some(&key);
                 if named && above >= floor {
                     found.push(format!("crates/{name}: may not use {key}, which is not on a lower floor"));

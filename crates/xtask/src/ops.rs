@@ -11,7 +11,9 @@ pub const PAGE: &str = "docs/ops.md";
 
 /// The page.
 pub fn page() -> String {
-    let mut text = String::from("# Operations\n\nWritten by `cargo xtask ops` from the rows in `crates/core/src/ops`.\n\n");
+    let mut text = String::from(
+        "# Operations\n\nWritten by `cargo xtask ops` from the rows in `crates/core/src/ops`.\n\n",
+    );
     text.push_str("| operation | operands | types | derivative | batched | kernel | what it computes |\n");
     text.push_str("|---|---|---|---|---|---|---|\n");
     for op in ops::all() {

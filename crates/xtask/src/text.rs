@@ -76,17 +76,22 @@ fn words(file: &File, lines: &[&str], at: usize, say: &mut dyn FnMut(&str)) {
         return;
     }
     for (word, places, why) in WORDS {
-        if line.contains(word) && !places.iter().any(|place| file.path.starts_with(place)) {
+        // What a test does to try the rooms is its own affair.
+        let inside = file.path.contains("/src/");
+        if inside && line.contains(word) && !places.iter().any(|place| file.path.starts_with(place)) {
             say(why);
         }
     }
     for kind in ["Manager", "Helper", "Util", "Handler"] {
-        if line.contains(&format!("struct {kind}")) || (line.contains("struct ") && line.contains(&format!("{kind} "))) {
+        if line.contains(&format!("struct {kind}"))
+            || (line.contains("struct ") && line.contains(&format!("{kind} ")))
+        {
             say("a name that says nothing");
         }
     }
     let code = line.split("//").next().unwrap_or(line);
-    let unsafety = ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|word| code.contains(word));
+    let unsafety =
+        ["unsafe {", "unsafe fn", "unsafe impl", "unsafe extern"].iter().any(|word| code.contains(word));
     if unsafety {
         let name = file.path.split('/').nth(1).unwrap_or_default();
         let trusted = file.path.starts_with("crates/") && TRUSTED.contains(&name);
@@ -109,18 +114,22 @@ fn function(lines: &[&str], at: usize, rust: bool, python: bool) -> Option<usize
     let depth = |line: &str| line.len() - line.trim_start().len();
     if rust {
         let head = body.split('(').next().unwrap_or_default();
-        let starts = head.contains("fn ") && !body.starts_with("//") && !head.contains('"') && !head.contains('|');
-        let ends = |line: &&str| line.trim_start().starts_with('}') && depth(line) == indent;
+        let named = head.split("fn ").nth(1).is_some_and(|name| !name.is_empty());
+        let starts = named && !body.starts_with("//") && !head.contains('"') && !head.contains('|');
+        let ends_at = |line: &&str| line.trim_start().starts_with('}') && depth(line) == indent;
         // A signature alone, or a body on one line.
         if !starts || body.ends_with(';') || body.ends_with('}') {
             return None;
         }
-        return lines[at + 1..].iter().position(|line| ends(&line)).map(|end| end + 2);
+        return lines[at + 1..].iter().position(ends_at).map(|end| end + 2);
     }
     if python && (body.starts_with("def ") || body.starts_with("async def ")) {
-        let outside = |line: &&str| !line.trim().is_empty() && depth(line) <= indent && !line.trim_start().starts_with(')');
-        let end = lines[at + 1..].iter().position(|line| outside(&line)).unwrap_or(lines.len() - at - 1);
-        let blank = lines[at + 1..at + 1 + end].iter().rev().take_while(|line| line.trim().is_empty()).count();
+        let outside = |line: &&str| {
+            !line.trim().is_empty() && depth(line) <= indent && !line.trim_start().starts_with(')')
+        };
+        let end = lines[at + 1..].iter().position(outside).unwrap_or(lines.len() - at - 1);
+        let blank =
+            lines[at + 1..at + 1 + end].iter().rev().take_while(|line| line.trim().is_empty()).count();
         return Some(end + 1 - blank);
     }
     None

@@ -14,7 +14,8 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).map_or_else(|| here.to_path_buf(), Path::to_path_buf)
 }
 
-const SKIP: &[&str] = &["target", ".git", "__pycache__", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "dist"];
+const SKIP: &[&str] =
+    &["target", ".git", "__pycache__", ".venv", ".hypothesis", ".pytest_cache", ".ruff_cache", "dist"];
 const KINDS: &[&str] = &["rs", "py", "pyi", "wgsl", "toml", "md", "sh"];
 
 /// Every text file that the project is made of.
