@@ -337,6 +337,12 @@ pub fn float(map: Map, x: f64, y: f64) -> f64 {
         Map::Sigmoid => 1. / (1. + (-x).exp()),
         Map::Erf => libm::erf(x),
         Map::Erfinv => erfinv(x),
+        _ => of_two(map, x, y),
+    }
+}
+
+fn of_two(map: Map, x: f64, y: f64) -> f64 {
+    match map {
         Map::Add => x + y,
         Map::Sub => x - y,
         Map::Mul => x * y,

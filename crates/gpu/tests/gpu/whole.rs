@@ -72,59 +72,56 @@ fn products(gpu: &Gpu) {
             if b * m * k * n > 100_000 && ![Dtype::F32, Dtype::I64].contains(&dtype) {
                 continue;
             }
-            // As they are, transposed, repeated along the batch, backwards.
             for form in 0..4 {
-                let strided = |noise: &mut Noise, rows: usize, cols: usize| {
-                    let mut input = any(noise, dtype, &[b, rows, cols]);
-                    let layout = &mut input.layout;
-                    match form {
-                        1 => layout.strides = vec![(rows * cols) as isize, 1, rows as isize].into(),
-                        2 => layout.strides[0] = 0,
-                        3 if rows * cols > 0 => {
-                            layout.strides[1] = -(cols as isize);
-                            layout.offset += (rows - 1) * cols;
-                        }
-                        _ => {}
-                    }
-                    input.bits.iter_mut().for_each(|bits| {
-                        if Scalar::from_bits(*bits, dtype).real().is_nan() {
-                            *bits = 0;
-                        }
-                    });
-                    input
-                };
-                let inputs = [strided(&mut noise, m, k), strided(&mut noise, k, n)];
+                let inputs =
+                    [factor(&mut noise, dtype, [b, m, k], form), factor(&mut noise, dtype, [b, k, n], form)];
                 let got = run_whole(gpu, Whole::Matmul, &inputs, &[b, m, n], dtype);
-                let value = |input: &Input, at: [usize; 3]| {
-                    let along: isize =
-                        at.iter().zip(&input.layout.strides).map(|(&a, &s)| a as isize * s).sum();
-                    input.bits[(input.layout.offset as isize + along) as usize]
+                let tolerance = match dtype {
+                    Dtype::F16 => 1e-3,
+                    Dtype::Bf16 => 1e-2,
+                    _ => 5e-5,
                 };
                 for (at, &got) in got.iter().enumerate() {
-                    let (batch, row, col) = (at / (m * n), at / n % m, at % n);
-                    let pairs = (0..k)
-                        .map(|k| (value(&inputs[0], [batch, row, k]), value(&inputs[1], [batch, k, col])));
-                    let exact = if dtype.is_inexact() {
-                        let real = |bits| Scalar::from_bits(bits, dtype).real();
-                        Scalar::Float(pairs.map(|(x, y)| real(x) * real(y)).sum()).bits(dtype)
-                    } else {
-                        pairs.fold(0, |sum, (x, y)| {
-                            narrow(Map::Add, dtype, sum, narrow(Map::Mul, dtype, x, y))
-                        })
-                    };
-                    let tolerance = match dtype {
-                        Dtype::F16 => 1e-3,
-                        Dtype::Bf16 => 1e-2,
-                        _ => 5e-5,
-                    };
-                    assert!(
-                        close(got, exact, dtype, tolerance),
-                        "{dtype} {b} {m} {k} {n} form {form}: {got:x} {exact:x}"
-                    );
+                    let exact = product(&inputs, k, [at / (m * n), at / n % m, at % n]);
+                    let what = format!("{dtype} {b} {m} {k} {n} form {form}");
+                    assert!(close(got, exact, dtype, tolerance), "{what}: {got:x} {exact:x}");
                 }
             }
         }
     }
+}
+
+/// As it is, transposed, repeated along the batch, or backwards.
+fn factor(noise: &mut Noise, dtype: Dtype, [b, rows, cols]: [usize; 3], form: usize) -> Input {
+    let mut input = any(noise, dtype, &[b, rows, cols]);
+    let layout = &mut input.layout;
+    match form {
+        1 => layout.strides = vec![(rows * cols) as isize, 1, rows as isize].into(),
+        2 => layout.strides[0] = 0,
+        3 if rows * cols > 0 => {
+            layout.strides[1] = -(cols as isize);
+            layout.offset += (rows - 1) * cols;
+        }
+        _ => {}
+    }
+    let finite = |bits: &u64| !Scalar::from_bits(*bits, dtype).real().is_nan();
+    input.bits.iter_mut().for_each(|bits| *bits = if finite(bits) { *bits } else { 0 });
+    input
+}
+
+/// One element of a product.
+fn product(inputs: &[Input; 2], depth: usize, [batch, row, col]: [usize; 3]) -> u64 {
+    let dtype = inputs[0].dtype;
+    let value = |input: &Input, at: [usize; 3]| {
+        let along: isize = at.iter().zip(&input.layout.strides).map(|(&a, &s)| a as isize * s).sum();
+        input.bits[(input.layout.offset as isize + along) as usize]
+    };
+    let pairs = (0..depth).map(|k| (value(&inputs[0], [batch, row, k]), value(&inputs[1], [batch, k, col])));
+    if dtype.is_inexact() {
+        let real = |bits| Scalar::from_bits(bits, dtype).real();
+        return Scalar::Float(pairs.map(|(x, y)| real(x) * real(y)).sum()).bits(dtype);
+    }
+    pairs.fold(0, |sum, (x, y)| narrow(Map::Add, dtype, sum, narrow(Map::Mul, dtype, x, y)))
 }
 
 /// Shapes `[o, n, i]` that reach every kernel along an axis.
