@@ -71,7 +71,11 @@ fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
     let active = stack::active();
     let reaches = |t: &Trace| t.number <= number && (t.is_derivative() || matches!(t.kind, Kind::Compile));
     let Some(first) = active.iter().position(reaches) else { return vec![] };
-    let recorded = active.iter().rposition(|t| matches!(t.kind, Kind::Compile) && t.number <= number);
+    // A number may be that of a trace long closed; a record that nothing depends on must not be waited for.
+    let depends =
+        |t: &Trace| args.iter().any(|arg| stack::owner(arg, |own| own.number == t.number).is_some());
+    let recorded =
+        active.iter().rposition(|t| matches!(t.kind, Kind::Compile) && t.number <= number && depends(t));
     let from = recorded.unwrap_or(first);
     // A vmap rule in progress gives its answer where its map is: that map sees all examples at once, and what is
     // mapped further in does not matter to it.

@@ -106,6 +106,20 @@ fn records_clip_per_example_wherever_they_were_made() {
     close(&grad(&|w| outside.call(w), &[scalar(2.)]).unwrap()[0].values(), &[0.75]);
 }
 
+/// What a record captured, and made into something, is no argument of the record.
+#[test]
+fn a_captured_parameter_in_a_record_is_clipped_per_example() {
+    let x = vector(&[0.5, 3., -4., 0.25]);
+    let f = clipped();
+    let slope = |w: &Array| Ok::<_, Error>(d(&|w| Ok(vec![&w[0] * &w[0]]), &[w.clone()])? * 0.5);
+    let one = |x: &Array, w: &Array| {
+        let record = trace(&|_| f.call(&[slope(w)?]), &[])?;
+        Ok(vec![x * &record.call(&[])?[0]])
+    };
+    let all = |w: &[Array]| vmap(&|x| one(&x[0], &w[0]), &[x.clone()], &[Some(0)]);
+    close(&grad(&all, &[scalar(2.)]).unwrap()[0].values(), &[0.75]);
+}
+
 #[test]
 fn without_a_derivative_nothing_is_repeated() {
     let x = vector(&[0.5, 3.]);
