@@ -13,10 +13,15 @@ COMMON = {
     "deadline": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("fast", max_examples=25, derandomize=True, **COMMON)
+settings.register_profile("fast", max_examples=40, derandomize=True, **COMMON)
 settings.register_profile("slow", max_examples=500, **COMMON)
 # `PULLBACK_TESTS=slow pytest` tries twenty times as many examples, and other ones each time.
 settings.load_profile(os.environ.get("PULLBACK_TESTS", "fast"))
+
+
+def pytest_configure(config):
+    """When an example fails, hypothesis imports a library that warns of itself: not to hide the failure."""
+    config.addinivalue_line("filterwarnings", "ignore:mypy_extensions:DeprecationWarning")
 
 
 @pytest.fixture(params=["cpu", "gpu"])
