@@ -92,7 +92,7 @@ impl<T: Copy + Sync + 'static> Multiply for Library<T> {
 }
 
 /// Our own loops.
-struct Loops<T>(std::marker::PhantomData<T>);
+struct Loops<T>(Isa, std::marker::PhantomData<T>);
 
 impl<T: product::Ring> Multiply for Loops<T> {
     fn cost(&self) -> usize {
@@ -112,16 +112,17 @@ impl<T: product::Ring> Multiply for Loops<T> {
             // SAFETY: rows of this part alone; the rest is the caller's promise.
             unsafe {
                 let out = std::slice::from_raw_parts_mut(out.cast::<T>().add(rows.start * n), rows.len() * n);
-                product::product(out, matrix(*a, rows.start), matrix(*b, 0), k, n, &mut Vec::new());
+                let (a, b) = (matrix(*a, rows.start), matrix(*b, 0));
+                product::product(self.0, out, a, b, (k, n), &mut Vec::new());
             }
         });
     }
 }
 
 /// What multiplies elements of a type, if anything does without converting them.
-fn multiplier(dtype: Dtype, sizes: Sizes) -> Option<Box<dyn Multiply>> {
-    fn loops<T: product::Ring>() -> Option<Box<dyn Multiply>> {
-        Some(Box::new(Loops::<T>(std::marker::PhantomData)))
+fn multiplier(dtype: Dtype, isa: Isa, sizes: Sizes) -> Option<Box<dyn Multiply>> {
+    fn loops<T: product::Ring>(isa: Isa) -> Option<Box<dyn Multiply>> {
+        Some(Box::new(Loops::<T>(isa, std::marker::PhantomData)))
     }
     match dtype {
         Dtype::F32 => Some(Box::new(Library(0f32, 1f32))),
@@ -132,15 +133,15 @@ fn multiplier(dtype: Dtype, sizes: Sizes) -> Option<Box<dyn Multiply>> {
             Some(Box::new(Library(f16::ZERO, f16::ONE)))
         }
         Dtype::F16 | Dtype::Bf16 => None,
-        Dtype::Bool => loops::<Truth>(),
-        Dtype::U8 => loops::<u8>(),
-        Dtype::U16 => loops::<u16>(),
-        Dtype::U32 => loops::<u32>(),
-        Dtype::U64 => loops::<u64>(),
-        Dtype::I8 => loops::<i8>(),
-        Dtype::I16 => loops::<i16>(),
-        Dtype::I32 => loops::<i32>(),
-        Dtype::I64 => loops::<i64>(),
+        Dtype::Bool => loops::<Truth>(isa),
+        Dtype::U8 => loops::<u8>(isa),
+        Dtype::U16 => loops::<u16>(isa),
+        Dtype::U32 => loops::<u32>(isa),
+        Dtype::U64 => loops::<u64>(isa),
+        Dtype::I8 => loops::<i8>(isa),
+        Dtype::I16 => loops::<i16>(isa),
+        Dtype::I32 => loops::<i32>(isa),
+        Dtype::I64 => loops::<i64>(isa),
     }
 }
 
@@ -168,7 +169,7 @@ pub(crate) unsafe fn matmul(
         unsafe { out.write_bytes(0, count * dtype.size()) };
         return Ok(());
     }
-    if let Some(multiply) = multiplier(dtype, sizes) {
+    if let Some(multiply) = multiplier(dtype, isa, sizes) {
         // SAFETY: the caller's promise.
         unsafe { batches(&*multiply, dtype, sizes, out, a, b) };
         return Ok(());

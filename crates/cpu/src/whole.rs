@@ -75,7 +75,7 @@ pub(crate) unsafe fn run(
         let out = std::slice::from_raw_parts_mut(out, aval.bytes());
         Call { step, slices, dtype: sources.first().map_or(aval.dtype, |source| source.dtype), out }
     };
-    call.run(aval.dtype, donated)
+    call.run(isa, aval.dtype, donated)
 }
 
 /// # Safety
@@ -115,7 +115,7 @@ impl<T> Shared<T> {
 }
 
 impl Call<'_> {
-    fn run(self, to: Dtype, donated: bool) -> Result<()> {
+    fn run(self, isa: Isa, to: Dtype, donated: bool) -> Result<()> {
         let lost = || Error::internal("[cpu] a kernel over whole arrays met a type that it lacks");
         match self.step.whole {
             Whole::Matmul => {}
@@ -126,7 +126,7 @@ impl Call<'_> {
                 self.place(size, &into)?;
             }
             Whole::Iota => self.iota(to),
-            Whole::RandomBits { words } => self.random(words),
+            Whole::RandomBits { words } => self.random(isa, words),
             Whole::Scatter(how) => self.scatter(how, donated),
             Whole::Sort => with_real!(self.dtype, T => self.sort::<T>(), else return Err(lost())),
             Whole::ArgSort => with_real!(self.dtype, T => self.arg_sort::<T>(), else return Err(lost())),
@@ -210,7 +210,7 @@ impl Call<'_> {
         });
     }
 
-    fn random(self, words: usize) {
+    fn random(self, isa: Isa, words: usize) {
         if words == 0 {
             return;
         }
@@ -232,7 +232,7 @@ impl Call<'_> {
                         std::slice::from_raw_parts_mut(shared.1.at(range.start), range.len()),
                     )
                 };
-                random::fill(*key, words, range.start, low, high);
+                random::fill(isa, *key, words, range.start, low, high);
             });
         }
     }

@@ -129,22 +129,22 @@ fn double() {
     let mut failures = Vec::new();
     for &(op, _, _, bound) in BOUNDS {
         let name = format!("{op:?}");
-        let points: Vec<(f64, f64)> = include_str!("data/double.txt")
+        // The operands, and the value.
+        let points: Vec<Vec<f64>> = include_str!("data/double.txt")
             .lines()
             .map(|line| line.split(' ').collect::<Vec<_>>())
             .filter(|line| line[0] == name)
-            .map(|line| (word(line[1]), word(line[2])))
+            .map(|line| line[1..].iter().map(|text| word(text)).collect())
             .collect();
-        assert!(points.len() >= 100 || op.arity() == 2, "{op:?}");
-        let x: Vec<f64> = points.iter().map(|point| point.0).collect();
+        assert!(points.len() >= 100, "{op:?}");
+        let operand = |k: usize| points.iter().map(|point| point[k]).collect::<Vec<f64>>();
+        let (x, y) = (operand(0), operand(1));
         for isa in Isa::ALL.into_iter().filter(|isa| isa.available()) {
             let kernel = tile::map(op, Dtype::F64, 0, isa).expect("every function here has a kernel");
-            let got = run(kernel, &x, &x);
-            let errors = got.iter().zip(&points).map(|(&got, point)| steps(got, point.1));
+            let got = run(kernel, &x, &y);
+            let errors = got.iter().zip(&points).map(|(&got, point)| steps(got, point[op.arity()]));
             let (at, worst) = errors.enumerate().fold((0, 0), |a, b| if b.1 > a.1 { b } else { a });
-            if !points.is_empty() {
-                println!("{op:?} f64 {}: {worst} of {bound} at {:e}", isa.name(), x[at]);
-            }
+            println!("{op:?} f64 {}: {worst} of {bound} at {:e}", isa.name(), x[at]);
             if worst > bound {
                 failures.push(format!("{op:?} {isa:?}: {worst} at {:e}", x[at]));
             }

@@ -1,6 +1,8 @@
 //! Products of matrices for types that no library has: whole numbers, which wrap, and truth values.
 
 use crate::element::{Element, Truth};
+use crate::isa::Isa;
+use crate::tile::{Work, work};
 
 /// Numbers with a sum and a product.
 pub trait Ring: Element {
@@ -45,23 +47,21 @@ pub struct Matrix<T> {
 /// # Safety
 /// The matrices are valid at every element reached.
 pub unsafe fn product<T: Ring>(
+    isa: Isa,
     out: &mut [T],
     a: Matrix<T>,
     b: Matrix<T>,
-    k: usize,
-    n: usize,
+    (k, n): (usize, usize),
     line: &mut Vec<T>,
 ) {
     if n == 0 {
         return;
     }
-    for (r, out) in out.chunks_exact_mut(n).enumerate() {
-        out.fill(T::ZERO);
+    out.fill(T::ZERO);
+    for (block, out) in out.chunks_mut(ROWS * n).enumerate() {
         for j in 0..k {
             // SAFETY: the caller's promise.
-            let (x, row) = unsafe {
-                (*a.ptr.offset(r as isize * a.row + j as isize * a.col), b.ptr.offset(j as isize * b.row))
-            };
+            let row = unsafe { b.ptr.offset(j as isize * b.row) };
             let row = if b.col == 1 {
                 // SAFETY: the caller's promise.
                 unsafe { std::slice::from_raw_parts(row, n) }
@@ -71,9 +71,30 @@ pub unsafe fn product<T: Ring>(
                 line.extend((0..n as isize).map(|c| unsafe { *row.offset(c * b.col) }));
                 &line[..]
             };
-            for (out, &y) in out.iter_mut().zip(row) {
-                *out = T::add_product(*out, x, y);
+            for (r, out) in out.chunks_exact_mut(n).enumerate() {
+                let r = (block * ROWS + r) as isize;
+                // SAFETY: the caller's promise.
+                let x = unsafe { *a.ptr.offset(r * a.row + j as isize * a.col) };
+                work(isa, AddRow(out, x, row));
             }
+        }
+    }
+}
+
+/// Rows of the result that one row of `b` is added to before the next: they should stay in cache.
+const ROWS: usize = 16;
+
+/// out += x · row.
+struct AddRow<'a, T>(&'a mut [T], T, &'a [T]);
+
+impl<T: Ring> Work for AddRow<'_, T> {
+    type Out = ();
+    #[inline(always)]
+    fn run(self) {
+        let AddRow(out, x, row) = self;
+        let row = &row[..out.len()];
+        for i in 0..out.len() {
+            out[i] = T::add_product(out[i], x, row[i]);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Random words: threefry2x32, counters laid out as MLX lays them out.
 
+use crate::isa::Isa;
+use crate::tile::{Work, work};
+
 /// Rotations of the two kinds of round.
 const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
 
@@ -19,19 +22,23 @@ pub fn threefry(key: [u32; 2], counter: [u32; 2]) -> [u32; 2] {
     x
 }
 
-/// Pairs of words that one key makes: what callers may cut `pairs` from.
-pub fn pairs(words: usize) -> usize {
-    words / 2
-}
-
 /// Some of the `words` random words of a key: pair p is word p and the word half the length (rounded up) further. `low`
 /// and `high` are those words for the pairs `from..from + low.len()`.
-pub fn fill(key: [u32; 2], words: usize, from: usize, low: &mut [u32], high: &mut [u32]) {
-    let offset = words.div_ceil(2);
-    for (p, (low, high)) in low.iter_mut().zip(high).enumerate() {
-        let first = (from + p) as u32;
-        [*low, *high] = threefry(key, [first, first.wrapping_add(offset as u32)]);
+pub fn fill(isa: Isa, key: [u32; 2], words: usize, from: usize, low: &mut [u32], high: &mut [u32]) {
+    struct Fill<'a>([u32; 2], usize, usize, &'a mut [u32], &'a mut [u32]);
+    impl Work for Fill<'_> {
+        type Out = ();
+        #[inline(always)]
+        fn run(self) {
+            let Fill(key, offset, from, low, high) = self;
+            let high = &mut high[..low.len()];
+            for p in 0..low.len() {
+                let first = (from + p) as u32;
+                [low[p], high[p]] = threefry(key, [first, first.wrapping_add(offset as u32)]);
+            }
+        }
     }
+    work(isa, Fill(key, words.div_ceil(2), from, low, high));
 }
 
 /// The word in the middle of an odd number of words.

@@ -87,6 +87,21 @@ pub(crate) trait Map4 {
     fn at<I: Target>(x: Self::In, y: Self::In, z: Self::In, w: Self::In) -> Self::Out;
 }
 
+/// A loop that is no tile kernel but is worth compiling for every instruction set. `run` must be inlined.
+pub trait Work {
+    /// What it gives.
+    type Out;
+    /// The loop.
+    fn run(self) -> Self::Out;
+}
+
+/// Runs a loop as compiled for an instruction set; for the baseline if the processor lacks it.
+pub fn work<W: Work>(isa: Isa, work: W) -> W::Out {
+    let isa = if isa.available() { isa } else { Isa::Base };
+    // SAFETY: the processor has the set.
+    unsafe { for_isa!(isa, work, W)(work) }
+}
+
 /// # Safety
 /// `bytes` is whole, aligned elements of type `T`.
 #[inline(always)]
@@ -202,6 +217,12 @@ macro_rules! drivers {
                     let (z, w) = (pick::<_, FORM, 2>(c, i), pick::<_, FORM, 3>(d, i));
                     dst[i] = O::at::<$target>(x, y, z, w);
                 }
+            }
+
+            // SAFETY: the processor has the set.
+            $(#[target_feature(enable = $features)])?
+            pub unsafe fn work<W: Work>(work: W) -> W::Out {
+                work.run()
             }
 
             // SAFETY: see `Kernel`.

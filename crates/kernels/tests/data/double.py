@@ -39,7 +39,15 @@ FUNCTIONS = {
     "Sqrt": (mp.sqrt, 0, 1e9), "Rsqrt": (lambda x: 1 / mp.sqrt(x), 1e-300, 1e9),
 }
 
+PAIRS = {
+    "Pow": (mp.power, 1e-3, 1e3, -30, 30), "Atan2": (mp.atan2, -1e3, 1e3, -1e3, 1e3),
+}
+
 with open("double.txt", "w") as out:
+    for name, (function, a, b, c, d) in PAIRS.items():
+        for x, y in zip(spread(a, b), spread(c, d)):
+            if mp.mpf(x) ** 2 + mp.mpf(y) ** 2 > 0:
+                out.write(f"{name} {word(x)} {word(y)} {word(float(function(mp.mpf(x), mp.mpf(y))))}\n")
     for name, (function, low, high) in FUNCTIONS.items():
         for x in spread(low, high):
             out.write(f"{name} {word(x)} {word(float(function(mp.mpf(x))))}\n")
