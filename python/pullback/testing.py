@@ -339,7 +339,7 @@ def check_rules(
         draws = _Draws(seed)
         outs = flat(*flat.leaves)
         near = _Near.to(flat.leaves + outs, (eps, rtol, atol))
-        report = _Report(f"rules of '{fun.__name__}' at {_described(given, names)}", near)
+        report = _Report(f"rules of '{getattr(fun, '__name__', '?')}' at {_described(given, names)}", near)
         if flat.leaves and outs:
             _check_derivatives(report, flat, like, [mode for mode in checks if mode != "vmap"], draws)
         if "vmap" in checks:
