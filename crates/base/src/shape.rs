@@ -47,7 +47,9 @@ impl Shape {
         let counted = self.0.iter().filter(|&&n| n != 0).try_fold(1usize, |acc, &n| acc.checked_mul(n));
         match counted {
             Some(n) if n <= isize::MAX as usize / 16 => Ok(self),
-            _ => Err(Error::memory(format!("[{op}] shape {self} has too many elements to count"))),
+            _ => Err(Error::memory(format!(
+                "[{op}] expected a shape whose elements can be counted, got {self}: too many elements"
+            ))),
         }
     }
 
