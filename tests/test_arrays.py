@@ -5,9 +5,8 @@ import math
 import pickle
 
 import numpy as np
-import pytest
-
 import pullback as pb
+import pytest
 from common import close
 
 
@@ -68,7 +67,10 @@ def test_array_copies():
 def test_other_byte_order_and_strides():
     assert pb.array(np.arange(3, dtype=">i4")).tolist() == [0, 1, 2]
     assert pb.array(np.arange(12, dtype=np.float32).reshape(3, 4)[::2, ::-1].T).tolist() == [
-        [3, 11], [2, 10], [1, 9], [0, 8]
+        [3, 11],
+        [2, 10],
+        [1, 9],
+        [0, 8],
     ]
 
 
@@ -110,7 +112,12 @@ def test_item_and_numbers():
     assert isinstance(pb.array(True).item(), bool)
     assert pb.array([[2.5]]).item() == 2.5
     assert pb.array(1 + 2j).item() == 1 + 2j
-    assert (int(pb.array(2.9)), float(pb.array(3)), complex(pb.array(1.5)), bool(pb.array([0]))) == (2, 3.0, 1.5, False)
+    assert (int(pb.array(2.9)), float(pb.array(3)), complex(pb.array(1.5)), bool(pb.array([0]))) == (
+        2,
+        3.0,
+        1.5,
+        False,
+    )
     assert [10, 20, 30][pb.array(1)] == 20
     assert f"{pb.array(1.25):.1f}" == "1.2"
     with pytest.raises(ValueError, match="expected one element"):
@@ -144,13 +151,24 @@ def test_identity():
     assert (x != x).tolist() == [False, False]
 
 
-@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.int64, np.uint32, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(
+    "dtype", [np.bool_, np.int8, np.int64, np.uint32, np.float16, np.float32, np.float64]
+)
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 3), (2, 1, 2)])
 def test_repr_reads_like_numpys(dtype, shape):
     values = np.asarray(np.arange(math.prod(shape)).reshape(shape) * 1.5 - 2).astype(dtype).reshape(shape)
     mine, theirs = repr(pb.array(values, dtype)), repr(values)
+
     def plain(text):
-        return text.split(", dtype")[0].split(", shape")[0].rstrip(")").replace(" ", "").replace("\n", "").rstrip(",")
+        return (
+            text.split(", dtype")[0]
+            .split(", shape")[0]
+            .rstrip(")")
+            .replace(" ", "")
+            .replace("\n", "")
+            .rstrip(",")
+        )
+
     assert plain(mine) == plain(theirs)
     assert f"dtype={np.dtype(dtype).name}" in mine
 
@@ -232,11 +250,24 @@ def test_operators(fun):
     close(ours, fun(b, a))
 
 
-@pytest.mark.parametrize("fun", [
-    lambda a, b: a & b, lambda a, b: a | b, lambda a, b: a ^ b, lambda a, b: a << b, lambda a, b: a >> b,
-    lambda a, b: a // b, lambda a, b: a % b, lambda a, b: ~a, lambda a, b: -a, lambda a, b: abs(-a), lambda a, b: +a,
-    lambda a, b: divmod(a, b)[0], lambda a, b: divmod(a, b)[1],
-])
+@pytest.mark.parametrize(
+    "fun",
+    [
+        lambda a, b: a & b,
+        lambda a, b: a | b,
+        lambda a, b: a ^ b,
+        lambda a, b: a << b,
+        lambda a, b: a >> b,
+        lambda a, b: a // b,
+        lambda a, b: a % b,
+        lambda a, b: ~a,
+        lambda a, b: -a,
+        lambda a, b: abs(-a),
+        lambda a, b: +a,
+        lambda a, b: divmod(a, b)[0],
+        lambda a, b: divmod(a, b)[1],
+    ],
+)
 def test_integer_operators(fun):
     a, b = np.array([5, 6, 7], np.int32), np.array([1, 2, 3], np.int32)
     assert np.asarray(fun(pb.array(a), pb.array(b))).tolist() == fun(a, b).tolist()
@@ -284,12 +315,36 @@ def test_foreign_operands():
 
 
 READS = [
-    0, -1, (0, 1), slice(None), slice(1, None), slice(None, None, -1), slice(-3, -1), slice(10, 2), slice(0, 100, 2),
-    ..., (..., 0), (0, ...), None, (None, 0), (0, None), (slice(None), 1), (slice(1), slice(None, None, -2)),
-    np.array([0, 2]), np.array([[0, -1]]), [2, 0], (np.array([0, 1]), np.array([1, 2])),
-    (slice(None), np.array([0, 0])), (np.array([0, 1]), slice(None), np.array([1, 0])), (0, slice(None), np.array([1])),
-    np.array([True, False, True]), (slice(None), np.array([True, False, False, True])),
-    np.arange(12).reshape(3, 4) % 2 == 0, (..., np.array([True, False])), np.int64(1), (np.array([], int),),
+    0,
+    -1,
+    (0, 1),
+    slice(None),
+    slice(1, None),
+    slice(None, None, -1),
+    slice(-3, -1),
+    slice(10, 2),
+    slice(0, 100, 2),
+    ...,
+    (..., 0),
+    (0, ...),
+    None,
+    (None, 0),
+    (0, None),
+    (slice(None), 1),
+    (slice(1), slice(None, None, -2)),
+    np.array([0, 2]),
+    np.array([[0, -1]]),
+    [2, 0],
+    (np.array([0, 1]), np.array([1, 2])),
+    (slice(None), np.array([0, 0])),
+    (np.array([0, 1]), slice(None), np.array([1, 0])),
+    (0, slice(None), np.array([1])),
+    np.array([True, False, True]),
+    (slice(None), np.array([True, False, False, True])),
+    np.arange(12).reshape(3, 4) % 2 == 0,
+    (..., np.array([True, False])),
+    np.int64(1),
+    (np.array([], int),),
 ]
 
 
@@ -339,11 +394,21 @@ def test_at():
     assert x.tolist() == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize("key, error", [
-    (5, IndexError), (-4, IndexError), ((0, 0, 0), IndexError), (1.5, TypeError), ("a", TypeError),
-    (slice(None, None, 0), ValueError), ((..., ...), IndexError), (np.array([True, False]), IndexError),
-    (np.array([0.5]), TypeError), (slice("a"), TypeError),
-])
+@pytest.mark.parametrize(
+    "key, error",
+    [
+        (5, IndexError),
+        (-4, IndexError),
+        ((0, 0, 0), IndexError),
+        (1.5, TypeError),
+        ("a", TypeError),
+        (slice(None, None, 0), ValueError),
+        ((..., ...), IndexError),
+        (np.array([True, False]), IndexError),
+        (np.array([0.5]), TypeError),
+        (slice("a"), TypeError),
+    ],
+)
 def test_index_errors(key, error):
     x = pb.zeros((3, 2))
     with pytest.raises(error, match=r"\[index\]"):

@@ -1,12 +1,15 @@
 """Each error names the operation, what it expected and what it got; and after any of them the engine works on."""
 
 import numpy as np
+import pullback as pb
 import pytest
 
-import pullback as pb
-
 CASES = [
-    (lambda: pb.zeros(2) + pb.zeros(3), ValueError, r"\[add\] expected shapes that broadcast, got \(2,\) and \(3,\)"),
+    (
+        lambda: pb.zeros(2) + pb.zeros(3),
+        ValueError,
+        r"\[add\] expected shapes that broadcast, got \(2,\) and \(3,\)",
+    ),
     (lambda: pb.zeros((2, 3)) @ pb.zeros((2, 3)), ValueError, r"\[matmul\] expected"),
     (lambda: pb.array(1.0) @ pb.zeros(2), ValueError, r"\[matmul\] expected"),
     (lambda: pb.sum(pb.zeros(2), axis=1), ValueError, r"\[sum\] expected an axis from -1 to 0, got axis 1"),
@@ -37,7 +40,7 @@ CASES = [
     (lambda: pb.random.uniform(dtype=pb.int32), TypeError, r"\[random.uniform\]"),
     (lambda: pb.random.split(pb.array([1, 2, 3])), ValueError, r"\[random.split\]"),
     (lambda: pb.zeros((2**40, 2**40)), MemoryError, r"\[zeros\]"),
-    (lambda: pb.zeros(2**45).sum().item() + (pb.zeros(2**45) + 1).tolist(), MemoryError, "expected"),
+    (lambda: (pb.zeros(2**45) + 1).tolist(), MemoryError, "expected"),
     (lambda: pb.pad(pb.zeros(2), 1, "other"), ValueError, r"\[pad\]"),
     (lambda: pb.vmap(lambda x: x.item())(pb.zeros(2)), ValueError, "vmap"),
     (lambda: pb.vmap(lambda x: np.asarray(x))(pb.zeros(2)), ValueError, "vmap"),

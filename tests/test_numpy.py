@@ -1,33 +1,73 @@
 """Functions against NumPy: for dtypes and layouts, and random programs under random transforms."""
 
 import numpy as np
+import pullback as pb
 import pytest
+from common import close
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-import pullback as pb
-from common import close
 
 rng = np.random.default_rng(0)
 
 UNARY = {
-    "abs": np.abs, "negative": np.negative, "sign": np.sign, "square": np.square, "sqrt": np.sqrt, "exp": np.exp,
-    "expm1": np.expm1, "exp2": np.exp2, "log": np.log, "log1p": np.log1p, "log2": np.log2, "log10": np.log10,
-    "sin": np.sin, "cos": np.cos, "tan": np.tan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "arcsinh": np.arcsinh, "arctan": np.arctan, "floor": np.floor, "ceil": np.ceil, "isnan": np.isnan, "isinf": np.isinf,
-    "isfinite": np.isfinite, "logical_not": np.logical_not, "reciprocal": np.reciprocal, "degrees": np.degrees,
+    "abs": np.abs,
+    "negative": np.negative,
+    "sign": np.sign,
+    "square": np.square,
+    "sqrt": np.sqrt,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "exp2": np.exp2,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log2": np.log2,
+    "log10": np.log10,
+    "sin": np.sin,
+    "cos": np.cos,
+    "tan": np.tan,
+    "sinh": np.sinh,
+    "cosh": np.cosh,
+    "tanh": np.tanh,
+    "arcsinh": np.arcsinh,
+    "arctan": np.arctan,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "isnan": np.isnan,
+    "isinf": np.isinf,
+    "isfinite": np.isfinite,
+    "logical_not": np.logical_not,
+    "reciprocal": np.reciprocal,
+    "degrees": np.degrees,
     "radians": np.radians,
 }
 BINARY = {
-    "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide, "power": np.power,
-    "maximum": np.maximum, "minimum": np.minimum, "remainder": np.remainder, "floor_divide": np.floor_divide,
-    "arctan2": np.arctan2, "logaddexp": np.logaddexp, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
-    "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,
-    "logical_and": np.logical_and, "logical_or": np.logical_or,
+    "add": np.add,
+    "subtract": np.subtract,
+    "multiply": np.multiply,
+    "divide": np.divide,
+    "power": np.power,
+    "maximum": np.maximum,
+    "minimum": np.minimum,
+    "remainder": np.remainder,
+    "floor_divide": np.floor_divide,
+    "arctan2": np.arctan2,
+    "logaddexp": np.logaddexp,
+    "equal": np.equal,
+    "not_equal": np.not_equal,
+    "less": np.less,
+    "less_equal": np.less_equal,
+    "greater": np.greater,
+    "greater_equal": np.greater_equal,
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
 }
 LAYOUTS = {
-    "plain": lambda x: x, "transposed": lambda x: x.T, "reversed": lambda x: x[::-1], "strided": lambda x: x[:, ::2],
-    "offset": lambda x: x[1:, 1:], "empty": lambda x: x[:0],
+    "plain": lambda x: x,
+    "transposed": lambda x: x.T,
+    "reversed": lambda x: x[::-1],
+    "strided": lambda x: x[:, ::2],
+    "offset": lambda x: x[1:, 1:],
+    "empty": lambda x: x[:0],
 }
 
 
@@ -76,22 +116,42 @@ def test_reductions(name, axis, layout):
 
 
 SHAPES = [
-    (lambda m, x: m.reshape(x, (4, 6)), "reshape"), (lambda m, x: m.transpose(x, (1, 2, 0)), "transpose"),
-    (lambda m, x: m.swapaxes(x, 0, 2), "swapaxes"), (lambda m, x: m.moveaxis(x, 0, -1), "moveaxis"),
-    (lambda m, x: m.expand_dims(x, 1), "expand_dims"), (lambda m, x: m.squeeze(x[:, :1]), "squeeze"),
-    (lambda m, x: m.flip(x, 1), "flip"), (lambda m, x: m.roll(x, 2, 1), "roll"), (lambda m, x: m.roll(x, -1), "roll all"),
-    (lambda m, x: m.tile(x, (2, 1, 3)), "tile"), (lambda m, x: m.repeat(x, 3, 1), "repeat"),
-    (lambda m, x: m.pad(x, ((0, 1), (2, 0), (1, 1))), "pad"), (lambda m, x: m.pad(x, ((1, 1), (0, 0), (2, 1)), "edge"), "edge"),
-    (lambda m, x: m.concatenate([x, x * 2], 1), "concatenate"), (lambda m, x: m.stack([x, x * 2], -1), "stack"),
-    (lambda m, x: m.split(x, 3, 1)[2], "split"), (lambda m, x: m.split(x, [1], 1)[1], "split at"),
-    (lambda m, x: m.diagonal(x), "diagonal"), (lambda m, x: m.trace(x[0]), "trace"), (lambda m, x: m.tril(x), "tril"),
-    (lambda m, x: m.triu(x, 1), "triu"), (lambda m, x: m.sort(x, 1), "sort"), (lambda m, x: m.sort(x, -1), "sort last"),
-    (lambda m, x: m.cumsum(x, 1), "cumsum"), (lambda m, x: m.cumprod(x, 0), "cumprod"),
-    (lambda m, x: m.argmax(x, 1), "argmax"), (lambda m, x: m.argmin(x, -1), "argmin"), (lambda m, x: m.argsort(x, 1), "argsort"),
-    (lambda m, x: m.clip(x, 0.3, 0.7), "clip"), (lambda m, x: m.where(x > 0.5, x, 0), "where"),
-    (lambda m, x: m.round(x, 1), "round"), (lambda m, x: m.take(x, m.array([1, 0]), 1), "take"),
-    (lambda m, x: m.inner(x, x[0]), "inner"), (lambda m, x: m.outer(x[0, 0], x[0, 1]), "outer"),
-    (lambda m, x: m.tensordot(x, x, ((0, 1), (0, 1))), "tensordot"), (lambda m, x: m.matmul(x, m.swapaxes(x, 1, 2)), "matmul"),
+    (lambda m, x: m.reshape(x, (4, 6)), "reshape"),
+    (lambda m, x: m.transpose(x, (1, 2, 0)), "transpose"),
+    (lambda m, x: m.swapaxes(x, 0, 2), "swapaxes"),
+    (lambda m, x: m.moveaxis(x, 0, -1), "moveaxis"),
+    (lambda m, x: m.expand_dims(x, 1), "expand_dims"),
+    (lambda m, x: m.squeeze(x[:, :1]), "squeeze"),
+    (lambda m, x: m.flip(x, 1), "flip"),
+    (lambda m, x: m.roll(x, 2, 1), "roll"),
+    (lambda m, x: m.roll(x, -1), "roll all"),
+    (lambda m, x: m.tile(x, (2, 1, 3)), "tile"),
+    (lambda m, x: m.repeat(x, 3, 1), "repeat"),
+    (lambda m, x: m.pad(x, ((0, 1), (2, 0), (1, 1))), "pad"),
+    (lambda m, x: m.pad(x, ((1, 1), (0, 0), (2, 1)), "edge"), "edge"),
+    (lambda m, x: m.concatenate([x, x * 2], 1), "concatenate"),
+    (lambda m, x: m.stack([x, x * 2], -1), "stack"),
+    (lambda m, x: m.split(x, 3, 1)[2], "split"),
+    (lambda m, x: m.split(x, [1], 1)[1], "split at"),
+    (lambda m, x: m.diagonal(x), "diagonal"),
+    (lambda m, x: m.trace(x[0]), "trace"),
+    (lambda m, x: m.tril(x), "tril"),
+    (lambda m, x: m.triu(x, 1), "triu"),
+    (lambda m, x: m.sort(x, 1), "sort"),
+    (lambda m, x: m.sort(x, -1), "sort last"),
+    (lambda m, x: m.cumsum(x, 1), "cumsum"),
+    (lambda m, x: m.cumprod(x, 0), "cumprod"),
+    (lambda m, x: m.argmax(x, 1), "argmax"),
+    (lambda m, x: m.argmin(x, -1), "argmin"),
+    (lambda m, x: m.argsort(x, 1), "argsort"),
+    (lambda m, x: m.clip(x, 0.3, 0.7), "clip"),
+    (lambda m, x: m.where(x > 0.5, x, 0), "where"),
+    (lambda m, x: m.round(x, 1), "round"),
+    (lambda m, x: m.take(x, m.array([1, 0]), 1), "take"),
+    (lambda m, x: m.inner(x, x[0]), "inner"),
+    (lambda m, x: m.outer(x[0, 0], x[0, 1]), "outer"),
+    (lambda m, x: m.tensordot(x, x, ((0, 1), (0, 1))), "tensordot"),
+    (lambda m, x: m.matmul(x, m.swapaxes(x, 1, 2)), "matmul"),
     (lambda m, x: m.broadcast_to(x[:, :1], (2, 3, 4)), "broadcast_to"),
     (lambda m, x: m.take_along_axis(x, m.argsort(x, 1).astype(m.int32), 1), "take_along_axis"),
 ]
@@ -107,10 +167,17 @@ def test_shapes(fun):
 
 
 MAKERS = [
-    (lambda m: m.arange(5), "arange"), (lambda m: m.arange(2, 9, 3), "steps"), (lambda m: m.arange(1.0, 0.0, -0.25), "down"),
-    (lambda m: m.linspace(-1, 1, 7), "linspace"), (lambda m: m.eye(3, 4, 1), "eye"), (lambda m: m.tri(3, 4, -1), "tri"),
-    (lambda m: m.full((2, 2), 3.5), "full"), (lambda m: m.identity(3), "identity"), (lambda m: m.diag(m.array([1.0, 2.0]), 1), "diag"),
-    (lambda m: m.zeros((0, 2)), "empty"), (lambda m: m.ones(3), "ones"),
+    (lambda m: m.arange(5), "arange"),
+    (lambda m: m.arange(2, 9, 3), "steps"),
+    (lambda m: m.arange(1.0, 0.0, -0.25), "down"),
+    (lambda m: m.linspace(-1, 1, 7), "linspace"),
+    (lambda m: m.eye(3, 4, 1), "eye"),
+    (lambda m: m.tri(3, 4, -1), "tri"),
+    (lambda m: m.full((2, 2), 3.5), "full"),
+    (lambda m: m.identity(3), "identity"),
+    (lambda m: m.diag(m.array([1.0, 2.0]), 1), "diag"),
+    (lambda m: m.zeros((0, 2)), "empty"),
+    (lambda m: m.ones(3), "ones"),
 ]
 
 
@@ -122,12 +189,21 @@ def test_makers(fun):
 # Random programs.
 
 STEPS = [
-    lambda m, x, y: x + y, lambda m, x, y: x * y, lambda m, x, y: m.sin(x), lambda m, x, y: m.tanh(x) * 2,
-    lambda m, x, y: m.exp(-x * x), lambda m, x, y: m.maximum(x, y), lambda m, x, y: m.where(x > 0, x, y * 0.5),
-    lambda m, x, y: x - m.mean(x, axis=-1, keepdims=True), lambda m, x, y: m.cumsum(x, -1) * 0.2,
-    lambda m, x, y: x[..., ::-1], lambda m, x, y: m.broadcast_to(m.sum(x, axis=-1, keepdims=True) * 0.1, x.shape),
-    lambda m, x, y: x / (1 + y * y), lambda m, x, y: m.concatenate([y[..., 1:], x[..., :1]], -1),
-    lambda m, x, y: m.sqrt(1 + x * x), lambda m, x, y: m.sort(x, -1),
+    lambda m, x, y: x + y,
+    lambda m, x, y: x * y,
+    lambda m, x, y: m.sin(x),
+    lambda m, x, y: m.tanh(x) * 2,
+    lambda m, x, y: m.exp(-x * x),
+    lambda m, x, y: m.maximum(x, y),
+    lambda m, x, y: m.where(x > 0, x, y * 0.5),
+    lambda m, x, y: x - m.mean(x, axis=-1, keepdims=True),
+    lambda m, x, y: m.cumsum(x, -1) * 0.2,
+    lambda m, x, y: x[..., ::-1],
+    lambda m, x, y: m.broadcast_to(m.sum(x, axis=-1, keepdims=True) * 0.1, x.shape),
+    lambda m, x, y: x / (1 + y * y),
+    lambda m, x, y: m.concatenate([y[..., 1:], x[..., :1]], -1),
+    lambda m, x, y: m.sqrt(1 + x * x),
+    lambda m, x, y: m.sort(x, -1),
 ]
 
 
@@ -141,7 +217,9 @@ def program(codes):
     return run
 
 
-codes = st.lists(st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 50), st.integers(0, 50)), min_size=3, max_size=25)
+codes = st.lists(
+    st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 50), st.integers(0, 50)), min_size=3, max_size=25
+)
 quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 

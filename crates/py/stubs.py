@@ -1,7 +1,7 @@
 """Writes `python/pullback/_core.pyi` from the compiled module: what the op table and the signatures say.
 
-    python crates/py/stubs.py           writes the file
-    python crates/py/stubs.py --check   fails if it is not what would be written
+python crates/py/stubs.py           writes the file
+python crates/py/stubs.py --check   fails if it is not what would be written
 """
 
 import inspect
@@ -12,7 +12,7 @@ from pullback import _core
 
 TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
 
-HEAD = '''# Written by crates/py/stubs.py from the op table: do not edit.
+HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
 
@@ -32,51 +32,152 @@ Scalar = bool | int | float | complex
 ArrayLike = array | Scalar | SupportsArray | SupportsBuffer | SupportsDLPack | Sequence[Any]
 DtypeLike = Dtype | str | type
 StreamOrDevice = Device | Stream | str | None
-'''
+"""
 
 AXES = "None | int | Sequence[int]"
 AXIS = "None | int"
 TYPES = {
-    "stream": "StreamOrDevice", "dtype": "DtypeLike | None", "shape": "int | Sequence[int]", "keepdims": "bool",
-    "ddof": "float", "reverse": "bool", "inclusive": "bool", "precise": "bool", "equal_nan": "bool", "rtol": "float",
-    "atol": "float", "k": "int", "n": "int", "m": "int | None", "num": "int", "decimals": "int", "repeats": "int",
-    "reps": "int | Sequence[int]", "shift": "int | Sequence[int]", "pad_width": "int | Sequence[int] | Sequence[tuple[int, int]]",
-    "mode": "str", "alpha": "float", "beta": "float", "offset": "int", "axis1": "int", "axis2": "int", "source": "int",
-    "destination": "int", "start_axis": "int", "end_axis": "int", "arrays": "Sequence[ArrayLike] | array",
-    "indices_or_sections": "int | Sequence[int]", "axes": AXES, "start": "Scalar", "stop": "Scalar | None",
-    "step": "Scalar | None", "a_min": "ArrayLike | None", "a_max": "ArrayLike | None", "fun": "Callable[..., Any]",
-    "argnums": AXES, "argnames": "None | str | Sequence[str]", "has_aux": "bool", "in_axes": "Any", "out_axes": "Any",
-    "axis_size": "int | None", "seed": "int", "key": "array | None", "low": "ArrayLike", "high": "ArrayLike",
-    "loc": "ArrayLike | None", "scale": "ArrayLike | None", "num_samples": "int | None", "shapeless": "bool",
-    "primals": "Any", "cotangents": "Any", "tangents": "Any", "device": "StreamOrDevice", "value": "Any",
-    "constant_values": "ArrayLike", "args": "Any", "shapes": "Sequence[int]", "spec": "str",
+    "stream": "StreamOrDevice",
+    "dtype": "DtypeLike | None",
+    "shape": "int | Sequence[int]",
+    "keepdims": "bool",
+    "ddof": "float",
+    "reverse": "bool",
+    "inclusive": "bool",
+    "precise": "bool",
+    "equal_nan": "bool",
+    "rtol": "float",
+    "atol": "float",
+    "k": "int",
+    "n": "int",
+    "m": "int | None",
+    "num": "int",
+    "decimals": "int",
+    "repeats": "int",
+    "reps": "int | Sequence[int]",
+    "shift": "int | Sequence[int]",
+    "pad_width": "int | Sequence[int] | Sequence[tuple[int, int]]",
+    "mode": "str",
+    "alpha": "float",
+    "beta": "float",
+    "offset": "int",
+    "axis1": "int",
+    "axis2": "int",
+    "source": "int",
+    "destination": "int",
+    "start_axis": "int",
+    "end_axis": "int",
+    "arrays": "Sequence[ArrayLike] | array",
+    "indices_or_sections": "int | Sequence[int]",
+    "axes": AXES,
+    "start": "Scalar",
+    "stop": "Scalar | None",
+    "step": "Scalar | None",
+    "a_min": "ArrayLike | None",
+    "a_max": "ArrayLike | None",
+    "fun": "Callable[..., Any]",
+    "argnums": AXES,
+    "argnames": "None | str | Sequence[str]",
+    "has_aux": "bool",
+    "in_axes": "Any",
+    "out_axes": "Any",
+    "axis_size": "int | None",
+    "seed": "int",
+    "key": "array | None",
+    "low": "ArrayLike",
+    "high": "ArrayLike",
+    "loc": "ArrayLike | None",
+    "scale": "ArrayLike | None",
+    "num_samples": "int | None",
+    "shapeless": "bool",
+    "primals": "Any",
+    "cotangents": "Any",
+    "tangents": "Any",
+    "device": "StreamOrDevice",
+    "value": "Any",
+    "constant_values": "ArrayLike",
+    "args": "Any",
+    "shapes": "Sequence[int]",
+    "spec": "str",
 }
 # Where a name means something else in one function.
 LOCAL = {
-    ("linspace", "start"): "float", ("linspace", "stop"): "float", ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
-    ("compile", "inputs"): "Any", ("compile", "outputs"): "Any", ("stop_gradient", "a"): "Any", ("astype", "dtype"): "DtypeLike",
-    ("view", "dtype"): "DtypeLike", ("permutation", "x"): "int | ArrayLike", ("expand_dims", "axis"): "int | Sequence[int]",
-    ("broadcast_arrays", "arrays"): "ArrayLike", ("set_default_device", "device"): "Device | str", ("split_key", "key"): "array",
-    ("split", "key"): "array", ("reshape", "shape*"): "int | Sequence[int]", ("transpose", "axes*"): "int | Sequence[int] | None",
-    ("truncated_normal", "shape"): "int | Sequence[int] | None", ("bernoulli", "shape"): "int | Sequence[int] | None",
+    ("linspace", "start"): "float",
+    ("linspace", "stop"): "float",
+    ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
+    ("compile", "inputs"): "Any",
+    ("compile", "outputs"): "Any",
+    ("stop_gradient", "a"): "Any",
+    ("astype", "dtype"): "DtypeLike",
+    ("view", "dtype"): "DtypeLike",
+    ("permutation", "x"): "int | ArrayLike",
+    ("expand_dims", "axis"): "int | Sequence[int]",
+    ("broadcast_arrays", "arrays"): "ArrayLike",
+    ("set_default_device", "device"): "Device | str",
+    ("split_key", "key"): "array",
+    ("split", "key"): "array",
+    ("reshape", "shape*"): "int | Sequence[int]",
+    ("transpose", "axes*"): "int | Sequence[int] | None",
+    ("truncated_normal", "shape"): "int | Sequence[int] | None",
+    ("bernoulli", "shape"): "int | Sequence[int] | None",
     ("categorical", "shape"): "int | Sequence[int] | None",
 }
 MANY_AXES = {
-    "sum", "prod", "max", "min", "any", "all", "mean", "var", "std", "logsumexp", "softmax", "squeeze", "flip", "roll",
+    "sum",
+    "prod",
+    "max",
+    "min",
+    "any",
+    "all",
+    "mean",
+    "var",
+    "std",
+    "logsumexp",
+    "softmax",
+    "squeeze",
+    "flip",
+    "roll",
 }
 ONE_AXIS = {"concatenate"}
 INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation"}
 RETURNS = {
-    "broadcast_arrays": "list[array]", "broadcast_shapes": "tuple[int, ...]", "split": "list[array]", "eval": "None",
-    "async_eval": "None", "synchronize": "None", "explain": "str", "info": "str", "table": "list[dict[str, Any]]",
-    "default_device": "Device", "default_stream": "Stream", "is_available": "bool", "set_default_device": "None",
-    "stream": "StreamContext", "vjp": "tuple[list[Any], list[Any]]", "jvp": "tuple[list[Any], list[Any]]",
-    "stop_gradient": "Any", "seed": "None", "item": "Any", "tolist": "Any", "__len__": "int", "__bool__": "bool",
-    "__int__": "int", "__float__": "float", "__complex__": "complex", "__index__": "int", "__hash__": "int",
-    "__repr__": "str", "__iter__": "Iterator[array]", "__setitem__": "None", "__format__": "str", "__array__": "Any",
-    "__dlpack__": "Any", "__dlpack_device__": "tuple[int, int]", "__divmod__": "tuple[array, array]",
+    "broadcast_arrays": "list[array]",
+    "broadcast_shapes": "tuple[int, ...]",
+    "split": "list[array]",
+    "eval": "None",
+    "async_eval": "None",
+    "synchronize": "None",
+    "explain": "str",
+    "info": "str",
+    "table": "list[dict[str, Any]]",
+    "default_device": "Device",
+    "default_stream": "Stream",
+    "is_available": "bool",
+    "set_default_device": "None",
+    "stream": "StreamContext",
+    "vjp": "tuple[list[Any], list[Any]]",
+    "jvp": "tuple[list[Any], list[Any]]",
+    "stop_gradient": "Any",
+    "seed": "None",
+    "item": "Any",
+    "tolist": "Any",
+    "__len__": "int",
+    "__bool__": "bool",
+    "__int__": "int",
+    "__float__": "float",
+    "__complex__": "complex",
+    "__index__": "int",
+    "__hash__": "int",
+    "__repr__": "str",
+    "__iter__": "Iterator[array]",
+    "__setitem__": "None",
+    "__format__": "str",
+    "__array__": "Any",
+    "__dlpack__": "Any",
+    "__dlpack_device__": "tuple[int, int]",
+    "__divmod__": "tuple[array, array]",
 }
-WRAPPERS = '''
+WRAPPERS = """
 def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
 def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
 def vmap(fun: Callable[P, R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[P, R]:{vmap}
@@ -102,7 +203,7 @@ class custom_function(Generic[P, R]):{custom_function}
     def vmap(self, rule: Callable[..., Any]) -> custom_function[P, R]: ...
     @overload
     def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
-'''
+"""
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
 
 
@@ -137,7 +238,9 @@ def signature(function: str, member) -> str:
     for parameter in found.parameters.values():
         if parameter.name != "self":
             parameter = parameter.replace(annotation=Bare(kind(function, parameter)))
-        if parameter.default is not parameter.empty and not isinstance(parameter.default, int | float | str | tuple | type(None)):
+        if parameter.default is not parameter.empty and not isinstance(
+            parameter.default, int | float | str | tuple | type(None)
+        ):
             parameter = parameter.replace(default=None)
         parameters.append(parameter)
     return str(found.replace(parameters=parameters))
@@ -159,7 +262,21 @@ def function(name: str, member, indent: str = "") -> str:
     return f"{indent}def {name}{signature(name, member)} -> {returns}:{text(member, indent)}\n"
 
 
-OPERATORS = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"]
+OPERATORS = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+]
 
 
 def array_class() -> str:
@@ -168,8 +285,17 @@ def array_class() -> str:
     out = [f"class array:{text(cls, '')}\n"]
     out.append("    __array_priority__: float\n")
     out.append("    def __init__(self, value: ArrayLike, dtype: DtypeLike | None = None) -> None: ...\n")
-    getters = {"shape": "tuple[int, ...]", "ndim": "int", "size": "int", "dtype": "Dtype", "nbytes": "int", "itemsize": "int",
-               "T": "array", "mT": "array", "at": "ArrayAt"}
+    getters = {
+        "shape": "tuple[int, ...]",
+        "ndim": "int",
+        "size": "int",
+        "dtype": "Dtype",
+        "nbytes": "int",
+        "itemsize": "int",
+        "T": "array",
+        "mT": "array",
+        "at": "ArrayAt",
+    }
     for name, returns in getters.items():
         out.append(f"    @property\n    def {name}(self) -> {returns}:{text(getattr(cls, name), '    ')}\n")
     for name in OPERATORS:
@@ -187,11 +313,20 @@ def array_class() -> str:
     out.append("    def __iter__(self) -> Iterator[array]: ...\n")
     out.append("    def __divmod__(self, other: Any, /) -> tuple[array, array]: ...\n")
     out.append("    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...\n")
-    out.append("    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n")
+    out.append(
+        "    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n"
+    )
     out.append("    def __dlpack_device__(self) -> tuple[int, int]: ...\n")
     out.append("    def __buffer__(self, flags: int, /) -> memoryview: ...\n")
-    for name, returns in {"len": "int", "bool": "bool", "int": "int", "float": "float", "complex": "complex", "index": "int",
-                          "hash": "int"}.items():
+    for name, returns in {
+        "len": "int",
+        "bool": "bool",
+        "int": "int",
+        "float": "float",
+        "complex": "complex",
+        "index": "int",
+        "hash": "int",
+    }.items():
         out.append(f"    def __{name}__(self) -> {returns}: ...\n")
     out.append("    def eval(self) -> None:" + text(cls.eval, "    ") + "\n")
     for name in sorted(vars(cls)):
@@ -201,7 +336,7 @@ def array_class() -> str:
     return "".join(out)
 
 
-SMALL = '''
+SMALL = """
 class Dtype:{Dtype}
     def __init__(self, name: DtypeLike, /) -> None: ...
     @property
@@ -245,14 +380,24 @@ class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
 __version__: str
 cpu: Device
 gpu: Device
-'''
+"""
 
 
 def written() -> str:
     """The whole file."""
     out = [HEAD]
-    names = ["Dtype", "Device", "Stream", "StreamContext", "ArrayAt", "ArrayAtIndices", "RuleError", "DeviceError", "InternalError",
-             "RuleFallbackWarning"]
+    names = [
+        "Dtype",
+        "Device",
+        "Stream",
+        "StreamContext",
+        "ArrayAt",
+        "ArrayAtIndices",
+        "RuleError",
+        "DeviceError",
+        "InternalError",
+        "RuleFallbackWarning",
+    ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
     members = {name: getattr(_core, name) for name in sorted(dir(_core)) if not name.startswith("_")}
     out += [f"{name}: Dtype\n" for name, member in members.items() if isinstance(member, _core.Dtype)]

@@ -14,11 +14,11 @@ import sys as _sys
 
 from pullback import _core
 from pullback._core import *  # noqa: F403
-from pullback._core import __version__, array, broadcast_to, concatenate, power, transpose
+from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
-_sys.modules["pullback.random"] = random
+_sys.modules["pullback.random"] = random  # pyright: ignore[reportArgumentType]
 
 pi = _math.pi
 e = _math.e
@@ -27,6 +27,9 @@ nan = _math.nan
 euler_gamma = 0.5772156649015329
 newaxis = None
 
+# Other names of the same functions: those of the array API, as MLX has them.
+acos, acosh, asin, asinh = _core.arccos, _core.arccosh, _core.arcsin, _core.arcsinh
+atan, atan2, atanh = _core.arctan, _core.arctan2, _core.arctanh
 asarray = array
 concat = concatenate
 permute_dims = transpose
@@ -38,8 +41,14 @@ __all__ = [
     *(name for name in dir(_core) if not name.startswith("_")),
     "Array",
     "__version__",
+    "acos",
+    "acosh",
     "asarray",
-    "broadcast_to",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
     "concat",
     "e",
     "euler_gamma",
