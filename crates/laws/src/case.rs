@@ -1,7 +1,7 @@
 //! A row with one of its samples.
 
 use pullback::op::{OpDef, Sample};
-use pullback::{Array, Aval, Dtype, Kind, Params, Result, Shape, ops};
+use pullback::{Array, Aval, Dtype, Kind, Params, Result, ops};
 
 use crate::elements::{Rng, drawn};
 
@@ -38,11 +38,13 @@ impl Case {
         format!("{} #{} ({})", self.op.name, self.number, avals.join(", "))
     }
 
-    /// The same with `float32` operands in another float type; `None` where there is no such operand, or the row
-    /// does not take the type.
+    /// The same with `float32` operands in another type, or with `int32` ones if there are no others; `None` where the
+    /// row does not take the type.
     pub fn retyped(&self, dtype: Dtype) -> Option<Case> {
         let mut case = self.clone();
-        for aval in case.avals.iter_mut().filter(|aval| aval.dtype == Dtype::F32) {
+        let float = self.avals.iter().any(|aval| aval.dtype == Dtype::F32);
+        let (from, fits) = if float { (Dtype::F32, true) } else { (Dtype::I32, dtype.is_integer()) };
+        for aval in case.avals.iter_mut().filter(|aval| aval.dtype == from && fits) {
             aval.dtype = dtype;
         }
         if let Params::Count(n, Dtype::F32) = case.params {
@@ -104,9 +106,4 @@ impl Case {
         let results = self.infer().is_ok_and(|results| results.iter().any(float));
         results && self.avals.iter().any(float) && !matches!(self.op.diff, pullback::op::Diff::Opaque(_))
     }
-}
-
-/// A shape with one size taken out.
-pub fn without(shape: &Shape, axis: usize) -> Shape {
-    shape.without(axis)
 }

@@ -37,6 +37,9 @@ pub fn run(law: &str, device: Device, cases: &[Case], ask: &dyn Fn(&Case) -> Out
         }
     }
     println!("{law} on {device}: {} rows, {asked} checks", rows.len());
+    for notice in pullback::take_notices() {
+        println!("    {notice}");
+    }
     assert!(
         wrong.is_empty(),
         "{law} on {device}: {} of {} cases:\n{}",

@@ -4,6 +4,7 @@ use pullback::fun::{self, Cuts, Fill};
 use pullback::{Array, Aval, Dtype, Result, Scalar, Shape, from_f64, to_f64};
 use pullback_laws::close;
 use pullback_laws::elements::epsilon;
+use pullback_laws::report::devices;
 
 fn numbers<T: std::str::FromStr>(text: &str) -> Vec<T> {
     text.split(',').filter_map(|n| n.parse().ok()).collect()
@@ -181,15 +182,18 @@ fn check(line: &str) -> std::result::Result<(), String> {
 
 #[test]
 fn functions_are_those_of_mlx() {
-    let (mut asked, mut wrong) = (0, Vec::new());
-    for line in include_str!("data/functions.txt").lines() {
-        asked += 1;
-        if let Err(text) = check(line) {
-            wrong.push(format!("{}\n    {text}", line.chars().take(160).collect::<String>()));
+    for device in devices() {
+        let _here = pullback::place::on(Some(device));
+        let (mut asked, mut wrong) = (0, Vec::new());
+        for line in include_str!("data/functions.txt").lines() {
+            asked += 1;
+            if let Err(text) = check(line) {
+                wrong.push(format!("{}\n    {text}", line.chars().take(160).collect::<String>()));
+            }
         }
+        println!("{asked} calls on {device}");
+        assert!(wrong.is_empty(), "{} of {asked} calls on {device}:\n{}", wrong.len(), wrong.join("\n"));
     }
-    println!("{asked} calls");
-    assert!(wrong.is_empty(), "{} of {asked} calls:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -137,6 +137,10 @@ pub fn offset_or_drop(index: &Array, size: usize, n: usize) -> Result<Array> {
 /// None for `int32` positions.
 pub fn take_valid(x: &Array, index: &Array) -> Result<Array> {
     let n = x.shape()[0];
+    if n == 0 {
+        let shape = [&index.shape()[..], &x.shape()[1..]].concat();
+        return Ok(Array::full(Scalar::Float(0.), &x.aval().reshaped(shape)));
+    }
     let wrapped = wrap(index, n)?;
     let rows = take(x, index)?;
     let ones: Shape = (0..rows.ndim()).map(|axis| index.shape().get(axis).copied().unwrap_or(1)).collect();

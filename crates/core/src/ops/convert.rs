@@ -1,6 +1,6 @@
 //! From one element type to another.
 
-use pullback_base::{Dtype, Error};
+use pullback_base::{Dtype, Error, Scalar};
 
 use super::SAME;
 use crate::fun;
@@ -55,7 +55,10 @@ ops! {
         kernel: Kernel::Bitcast,
         api: Api::Composed,
         test: Test {
-            reference: Reference::Each(|x| f64::from((x[0] as f32).to_bits())),
+            reference: Reference::Whole(|_, x, out| {
+                let bits = |&value: &f64| Scalar::Float(value).bits(x[0].0.dtype);
+                x[0].1.iter().map(|value| Scalar::from_bits(bits(value), out.dtype).real()).collect()
+            }),
             samples: &[Sample {
                 shapes: &[&[2, 3]],
                 dtypes: &[Dtype::F32],

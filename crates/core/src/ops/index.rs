@@ -1,6 +1,6 @@
 //! Rows picked by position.
 
-use pullback_base::{Dtype, Result, Shape};
+use pullback_base::{Dtype, Error, Result, Shape};
 use pullback_kernels::Whole;
 
 use crate::array::{Array, mismatch};
@@ -17,6 +17,10 @@ ops! {
         infer: Infer::One(|_, x| {
             if x[0].shape.is_empty() || x[1].dtype != Dtype::I32 {
                 return Err(mismatch("take", "an array with an axis and int32 indices", x));
+            }
+            if x[0].shape[0] == 0 && x[1].size() > 0 {
+                let text = format!("[take] expected an axis with elements to take from, got {}", x[0]);
+                return Err(Error::index(text));
             }
             Ok(x[0].reshaped([&x[1].shape[..], &x[0].shape[1..]].concat()))
         }),
