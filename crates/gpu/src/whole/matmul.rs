@@ -1,7 +1,7 @@
 //! Matrix products: through workgroup memory on hardware, from registers alone on software adapters, where a barrier
 //! costs more than it saves.
 
-use pullback_base::{Dtype, Layout, Result};
+use pullback_base::{Dtype, Result};
 use pullback_compile::WholeStep;
 
 use super::{done, held, key, whole_text, words};
@@ -24,16 +24,23 @@ pub(super) fn run(
     dtype: Dtype,
 ) -> Result<()> {
     let direct = session.device.is_software();
-    let [batch, rows, cols] = [step.shape[0], step.shape[1], step.shape[2]];
-    let (down, across) = (rows.div_ceil(SIDE), cols.div_ceil(SIDE));
-    let stride = |layout: &Layout| layout.strides.iter().map(|&s| s as i32 as u32).collect::<Vec<u32>>();
+    let [mut batch, mut rows, cols] = [step.shape[0], step.shape[1], step.shape[2]];
     let (a, b) = (&args[0].layout, &args[1].layout);
+    let (mut of_a, of_b) = (a.strides.clone(), &b.strides);
+    // One right factor for the whole batch: its left factors are rows of one, if they lie so.
+    if batch > 1 && of_b[0] == 0 && (rows == 1 || of_a[0] == of_a[1] * rows as isize) {
+        if rows == 1 {
+            of_a[1] = of_a[0];
+        }
+        (batch, rows) = (1, batch * rows);
+    }
+    let (down, across) = (rows.div_ceil(SIDE), cols.div_ceil(SIDE));
     let tiles = batch as u64 * (down * across) as u64;
     let mut named =
         vec![index(rows)?, index(cols)?, index(a.shape[2])?, tiles as u32, index(across)?, index(down)?];
-    for layout in [a, b] {
+    for (layout, strides) in [(a, &of_a), (b, of_b)] {
         named.push(index(layout.offset)?);
-        named.extend(stride(layout));
+        named.extend(strides.iter().map(|&stride| stride as i32 as u32));
     }
     let arrays = [args[0].piece.clone(), args[1].piece.clone(), out.clone()];
     let of = args[0].dtype;

@@ -56,8 +56,10 @@ fn products_of_matrices_in_any_layout() {
 
 fn products(gpu: &Gpu) {
     let mut noise = Noise(10);
-    let sizes: [[usize; 4]; 9] = [
+    let sizes: [[usize; 4]; 11] = [
         [1, 1, 1, 1],
+        [70, 1, 5, 6],
+        [5, 6, 7, 9],
         [1, 3, 5, 2],
         [2, 65, 17, 66],
         [3, 128, 16, 64],
@@ -72,9 +74,11 @@ fn products(gpu: &Gpu) {
             if b * m * k * n > 100_000 && ![Dtype::F32, Dtype::I64].contains(&dtype) {
                 continue;
             }
-            for form in 0..4 {
-                let inputs =
-                    [factor(&mut noise, dtype, [b, m, k], form), factor(&mut noise, dtype, [b, k, n], form)];
+            for form in 0..5 {
+                // At last the right factor alone is repeated.
+                let (left, right) = if form == 4 { (0, 2) } else { (form, form) };
+                let left = factor(&mut noise, dtype, [b, m, k], left);
+                let inputs = [left, factor(&mut noise, dtype, [b, k, n], right)];
                 let got = run_whole(gpu, Whole::Matmul, &inputs, &[b, m, n], dtype);
                 let tolerance = match dtype {
                     Dtype::F16 => 1e-3,
