@@ -99,7 +99,7 @@ def test_unary(name, dtype, device):
     reference, (low, high), ulps = UNARY[name]
     wide = values("float64", (3, 5), low=low, high=high)
     x = bfloat16(wide) if dtype == "bfloat16" else wide.astype(dtype)
-    for layout, arranged in layouts(x):
+    for layout, arranged in layouts(x, device):
         got = getattr(pb, name)(arranged.astype(getattr(pb, dtype)))
         want = reference(x.astype("f8"))
         boolean = np.asarray(want).dtype == bool
@@ -113,7 +113,7 @@ def test_unary_of_integers(name, dtype, device):
     x = values(dtype, (4, 3), high=10, low=0 if dtype[0] == "u" else -10)
     with np.errstate(over="ignore"):
         want = UNARY[name][0](x)
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         got = getattr(pb, name)(arranged)
         assert got.dtype.name == (dtype if want.dtype != bool else "bool")
         np.testing.assert_array_equal(numpy(got), want)
@@ -242,7 +242,7 @@ def test_binary_of_integers(name, dtype, device):
             b = np.where(b == 0, 3, b).astype(dtype)
     with np.errstate(over="ignore"):
         want = reference(a, b)
-    for _, x in layouts(a):
+    for _, x in layouts(a, device):
         got = getattr(pb, name)(x, pb.array(b))
         assert got.dtype.name == str(want.dtype)
         np.testing.assert_array_equal(numpy(got), want)
@@ -279,8 +279,8 @@ def test_reductions(name, dtype, device):
     low, high = (0.8, 1.2) if dtype == "float16" else (1, 3)
     x = values(dtype, (2, 3, 4), low=low, high=high)
     wide = x.astype("f8") if dtype.startswith("float") else x
-    for layout, arranged in layouts(x):
-        for axis in AXES:
+    for layout, arranged in layouts(x, device):
+        for axis in AXES if device == pb.cpu else AXES[::3]:
             for keepdims in (False, True):
                 with np.errstate(all="ignore"):
                     want = getattr(np, name)(wide, axis=axis, keepdims=keepdims)
@@ -324,7 +324,7 @@ def softmax(x, axis=None):
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 def test_softmax_and_logsumexp(axis, device):
     x = values("float32", (3, 5)) * 30
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         near(pb.softmax(arranged, axis=axis), softmax(x.astype("f8"), axis), 2e-5)
         near(pb.logsumexp(arranged, axis=axis), logsumexp(x.astype("f8"), axis), 1e-5)
     near(pb.softmax(pb.array([1000.0, 1000.0, -1000.0])), [0.5, 0.5, 0.0])
@@ -342,7 +342,7 @@ def test_var_and_std_with_ddof(ddof):
 @pytest.mark.parametrize("name", ["argmax", "argmin"])
 def test_positions_of_extremes(name, dtype, device):
     x = values(dtype, (3, 4, 5), high=4, low=0)
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         for axis in (None, 0, 1, -1):
             got = getattr(pb, name)(arranged, axis=axis)
             assert got.dtype == pb.uint32
@@ -370,7 +370,7 @@ SCANS = {
 @pytest.mark.parametrize("name", SCANS)
 def test_scans(name, dtype, device):
     x = values(dtype, (3, 4, 5), low=1, high=3)
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         for axis in (0, 1, -1):
             want = SCANS[name](x, axis=axis)
             near(getattr(pb, name)(arranged, axis=axis), want, 1e-5)
@@ -392,7 +392,7 @@ def test_scans_without_the_element_itself():
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int32", "uint8", "int64", "bool"])
 def test_order(dtype, device):
     x = values(dtype, (4, 7), high=9, low=0)
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         for axis in (0, 1, -1, None):
             np.testing.assert_array_equal(numpy(pb.sort(arranged, axis)), np.sort(x, axis))
             got = pb.argsort(arranged, axis)

@@ -77,7 +77,7 @@ MOVES = {
 def test_moves(what, dtype, device):
     x = values(dtype, (2, 3, 4))
     want = MOVES[what](np, x)
-    for layout, arranged in layouts(x):
+    for layout, arranged in layouts(x, device):
         got = MOVES[what](pb, arranged)
         assert got.shape == want.shape, layout
         np.testing.assert_array_equal(numpy(got), want, err_msg=layout)
@@ -127,7 +127,7 @@ def test_casts(source, target, device):
         want = (x.real if np.iscomplexobj(x) and target != "complex64" and target != "bool" else x).astype(
             target
         )
-    for _, arranged in layouts(x):
+    for _, arranged in layouts(x, device):
         got = arranged.astype(target)
         same(got, want)
     same(pb.astype(exactly(x), target), want)
