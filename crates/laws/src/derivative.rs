@@ -84,6 +84,35 @@ pub fn check(case: &Case, order: usize) -> Outcome {
     check_grads(&f, &xs, order, &mut rng)
 }
 
+/// Directions, and what both modes make of them.
+struct Modes {
+    tangents: Vec<Vec<f64>>,
+    cotangents: Vec<Vec<f64>>,
+    pushed: Vec<Vec<f64>>,
+    pulled: Vec<Vec<f64>>,
+}
+
+impl Modes {
+    /// Both modes of a case, in the directions of another run if there was one.
+    fn of(case: &Case, inputs: &[Array], before: Option<&Modes>, rng: &mut Rng) -> Result<Modes> {
+        let (xs, f) = float_part(case, inputs);
+        let outs = f(&xs)?;
+        let like = |of: &[Array], elements: &[Vec<f64>]| -> Result<Vec<Array>> {
+            of.iter().zip(elements).map(|(x, t)| from_f64(t, x.aval().clone())).collect()
+        };
+        let (ts, gs) = match before {
+            Some(modes) => (like(&xs, &modes.tangents)?, like(&outs, &modes.cotangents)?),
+            None => (directions(rng, &xs)?, directions(rng, &outs)?),
+        };
+        Ok(Modes {
+            pushed: values(&jvp_dense(&f, &xs, &ts)?.1)?,
+            pulled: values(&vjp(&f, &xs)?.1.call_dense(&gs)?)?,
+            tangents: values(&ts)?,
+            cotangents: values(&gs)?,
+        })
+    }
+}
+
 /// Both modes in `float32` on the current device agree with `float64` on the CPU.
 ///
 /// # Errors
@@ -92,28 +121,13 @@ pub fn check_single(case: &Case) -> Outcome {
     let Some(wide) = case.retyped(Dtype::F64).filter(Case::is_differentiable) else { return Ok(0) };
     let mut rng = Rng::of(&case.name());
     let narrow = case.inputs(&mut rng).map_err(said)?;
-    let both =
-        |case: &Case, inputs: &[Array], seeds: Option<&(Vec<Vec<f64>>, Vec<Vec<f64>>)>, rng: &mut Rng| {
-            let (xs, f) = float_part(case, inputs);
-            let outs = f(&xs)?;
-            let like = |of: &[Array], seeds: &[Vec<f64>]| -> Result<Vec<Array>> {
-                of.iter().zip(seeds).map(|(x, t)| from_f64(t, x.aval().clone())).collect()
-            };
-            let (ts, gs) = match seeds {
-                Some((ts, gs)) => (like(&xs, ts)?, like(&outs, gs)?),
-                None => (directions(rng, &xs)?, directions(rng, &outs)?),
-            };
-            let (_, pushed) = jvp_dense(&f, &xs, &ts)?;
-            let pulled = vjp(&f, &xs)?.1.call_dense(&gs)?;
-            Ok((values(&pushed)?, values(&pulled)?, (values(&ts)?, values(&gs)?)))
-        };
-    let single = both(case, &narrow, None, &mut rng).map_err(|error: pullback::Error| said(error))?;
+    let single = Modes::of(case, &narrow, None, &mut rng).map_err(said)?;
     let _cpu = pullback::place::on(Some(pullback::Device::Cpu));
     let same = values(&narrow).map_err(said)?;
     let copies: Result<Vec<Array>> =
-        wide.avals.iter().zip(&same).map(|(a, x)| from_f64(x, a.clone())).collect();
-    let double = both(&wide, &copies.map_err(said)?, Some(&single.2), &mut rng).map_err(said)?;
-    let pairs = [("jvp", &single.0, &double.0), ("vjp", &single.1, &double.1)];
+        wide.avals.iter().zip(&same).map(|(aval, x)| from_f64(x, aval.clone())).collect();
+    let double = Modes::of(&wide, &copies.map_err(said)?, Some(&single), &mut rng).map_err(said)?;
+    let pairs = [("jvp", &single.pushed, &double.pushed), ("vjp", &single.pulled, &double.pulled)];
     for (mode, found, want) in pairs {
         for (found, want) in found.iter().zip(want) {
             close(found, want, 1e-4, 1.).map_err(|text| format!("{mode} in float32: {text}"))?;

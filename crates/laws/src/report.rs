@@ -1,5 +1,6 @@
 //! Running a law over many cases, and saying how often it asked.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pullback::Device;
@@ -19,7 +20,7 @@ pub fn said(error: pullback::Error) -> String {
 /// # Panics
 /// If there are any: this is the end of a test.
 pub fn run(law: &str, device: Device, cases: &[Case], ask: &dyn Fn(&Case) -> Outcome) {
-    let (mut asked, mut rows, mut wrong) = (0, std::collections::BTreeSet::new(), Vec::new());
+    let (mut asked, mut rows, mut wrong) = (0, BTreeSet::new(), Vec::new());
     for case in cases {
         let _here = pullback::place::on(Some(device));
         let outcome = catch_unwind(AssertUnwindSafe(|| ask(case))).unwrap_or_else(|payload| {
@@ -37,8 +38,12 @@ pub fn run(law: &str, device: Device, cases: &[Case], ask: &dyn Fn(&Case) -> Out
         }
     }
     println!("{law} on {device}: {} rows, {asked} checks", rows.len());
-    for notice in pullback::take_notices() {
-        println!("    {notice}");
+    let notices = pullback::take_notices();
+    let reason = |notice: &str| notice.rsplit("] ").next().unwrap_or_default().to_string();
+    let reasons: BTreeSet<String> = notices.iter().map(|notice| reason(notice)).collect();
+    for why in reasons {
+        let moved = notices.iter().filter(|notice| reason(notice) == why).count();
+        println!("    {moved} kinds of work went to the CPU: {why}");
     }
     assert!(
         wrong.is_empty(),
