@@ -2,7 +2,10 @@
 // read as the last one and not written.
 MAIN
     if (group >= tiles) { return; }
-    let batch = group / (across * down);
+    let layer = group / (across * down);
+    let batch = layer % batches;
+    let first = (layer / batches) * chunk;
+    let last = min(first + chunk, depth);
     let tile = group % (across * down);
     let row = (tile / across) * 64u + (l / 16u) * 4u;
     let col = (tile % across) * 64u + (l % 16u) * 4u;
@@ -17,7 +20,7 @@ MAIN
     var c1 = vec4<T>();
     var c2 = vec4<T>();
     var c3 = vec4<T>();
-    for (var k = 0u; k < depth; k++) {
+    for (var k = first; k < last; k++) {
         let bi = bc + k * bk;
         let ai = ar + k * ak;
         let y = vec4<T>(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
@@ -26,7 +29,7 @@ MAIN
         c2 += a[ai.z] * y;
         c3 += a[ai.w] * y;
     }
-    let to = batch * rows * cols;
+    let to = layer * rows * cols;
     store(to, rows, cols, row, col, c0);
     store(to, rows, cols, row + 1u, col, c1);
     store(to, rows, cols, row + 2u, col, c2);

@@ -5,7 +5,10 @@ var<workgroup> tb: array<T, 1024>; // 16 x 64
 
 MAIN
     if (group >= tiles) { return; }
-    let batch = group / (across * down);
+    let layer = group / (across * down);
+    let batch = layer % batches;
+    let first = (layer / batches) * chunk;
+    let last = min(first + chunk, depth);
     let tile = group % (across * down);
     let row0 = (tile / across) * 64u;
     let col0 = (tile % across) * 64u;
@@ -20,18 +23,18 @@ MAIN
     var c1 = vec4<T>();
     var c2 = vec4<T>();
     var c3 = vec4<T>();
-    for (var k0 = 0u; k0 < depth; k0 += 16u) {
+    for (var k0 = first; k0 < last; k0 += 16u) {
         for (var s = l; s < 1024u; s += 256u) {
             let ar = select(s / 16u, s % 64u, a_down);
             let ac = select(s % 16u, s / 64u, a_down);
             // Not `select`: it would load both sides, and the index may be out of bounds.
             var x = T(0);
-            if (row0 + ar < rows && k0 + ac < depth) { x = a[at + (row0 + ar) * am + (k0 + ac) * ak]; }
+            if (row0 + ar < rows && k0 + ac < last) { x = a[at + (row0 + ar) * am + (k0 + ac) * ak]; }
             ta[ac * 64u + ar] = x;
             let br = select(s / 64u, s % 16u, b_down);
             let bc = select(s % 64u, s / 16u, b_down);
             var y = T(0);
-            if (k0 + br < depth && col0 + bc < cols) { y = b[bt + (k0 + br) * bk + (col0 + bc) * bn]; }
+            if (k0 + br < last && col0 + bc < cols) { y = b[bt + (k0 + br) * bk + (col0 + bc) * bn]; }
             tb[br * 64u + bc] = y;
         }
         workgroupBarrier();
@@ -48,7 +51,7 @@ MAIN
     }
     let row = row0 + ty * 4u;
     let col = col0 + tx * 4u;
-    let to = batch * rows * cols;
+    let to = layer * rows * cols;
     store(to, rows, cols, row, col, c0);
     store(to, rows, cols, row + 1u, col, c1);
     store(to, rows, cols, row + 2u, col, c2);

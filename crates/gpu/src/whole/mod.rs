@@ -144,6 +144,8 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.extend((0..4).map(|rank| copy::place_text(word, rank)));
     all.extend([copy::iota_text(dtype), copy::random_text(), rows::positions_text()]);
     all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
+    all.push(matmul::text(dtype, pullback_compile::program::computing(dtype), false));
+    all.push(matmul::parts_text(dtype));
     for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));
