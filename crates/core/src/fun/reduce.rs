@@ -177,6 +177,7 @@ pub fn var(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Resu
 /// # Errors
 /// `Value` for axes that do not exist.
 pub fn std(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Result<Array> {
+    shape::axes("std", axes, x.ndim())?;
     super::sqrt(&var(x, axes, keepdims, ddof)?)
 }
 
@@ -193,12 +194,12 @@ fn scale(x: &Array, axes: Option<&[isize]>) -> Result<Array> {
 /// `Value` for axes that do not exist.
 pub fn logsumexp(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
     let x = cast(x, inexact(x.dtype()))?;
+    let gone = shape::axes("logsumexp", axes, x.ndim())?;
     if x.size() == 0 {
         return log(&sum_over(&x, axes, keepdims)?);
     }
     let top = scale(&x, axes)?;
     let y = add(&log(&sum_over(&exp(&subtract(&x, &top)?)?, axes, true)?)?, &top)?;
-    let gone = shape::axes("logsumexp", axes, x.ndim())?;
     if keepdims {
         return Ok(y);
     }
