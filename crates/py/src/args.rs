@@ -54,7 +54,9 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Sizes {
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Sizes> {
         let list = value.extract::<Ints>()?.0;
         if let Some(size) = list.iter().find(|size| **size < 0) {
-            return Err(PyValueError::new_err(format!("[shape] expected sizes that are not negative, got {size}")));
+            return Err(PyValueError::new_err(format!(
+                "[shape] expected sizes that are not negative, got {size}"
+            )));
         }
         Ok(Sizes(list.into_iter().map(|size| size as usize).collect()))
     }

@@ -67,7 +67,11 @@ pub fn build(py: Python<'_>, on: On, make: impl FnOnce() -> Result<Array>) -> Py
 }
 
 /// As `build`, for several arrays.
-pub fn build_all(py: Python<'_>, on: On, make: impl FnOnce() -> Result<Vec<Array>>) -> PyResult<Vec<PyArray>> {
+pub fn build_all(
+    py: Python<'_>,
+    on: On,
+    make: impl FnOnce() -> Result<Vec<Array>>,
+) -> PyResult<Vec<PyArray>> {
     guard(|| {
         let _here = on.enter();
         make().or_raise()?.into_iter().map(|array| settled(py, array)).collect()
@@ -308,7 +312,12 @@ impl PyArray {
 
 /// An array from what `pickle` kept of it.
 #[pyfunction]
-pub fn _rebuild(_class: &Bound<'_, PyAny>, content: &[u8], shape: Vec<usize>, dtype: DtypeArg) -> PyResult<PyArray> {
+pub fn _rebuild(
+    _class: &Bound<'_, PyAny>,
+    content: &[u8],
+    shape: Vec<usize>,
+    dtype: DtypeArg,
+) -> PyResult<PyArray> {
     let aval = pullback::Aval::new(shape, dtype.0);
     pullback::from_bytes(content, aval).or_raise().map(PyArray::new)
 }

@@ -135,7 +135,8 @@ pub fn import(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Option
         Foreign::Same(dtype) => pullback::from_bytes(&content, Aval { shape, dtype }).or_raise()?,
         Foreign::Complex128 => {
             let part = |at: usize| f64::from_le_bytes(content[at..at + 8].try_into().unwrap_or_default());
-            let element = |i: usize| Scalar::Complex(part(16 * i), part(16 * i + 8)).bits(Dtype::C64).to_le_bytes();
+            let element =
+                |i: usize| Scalar::Complex(part(16 * i), part(16 * i + 8)).bits(Dtype::C64).to_le_bytes();
             let narrow: Vec<u8> = (0..content.len() / 16).flat_map(element).collect();
             pullback::from_bytes(&narrow, Aval { shape, dtype: Dtype::C64 }).or_raise()?
         }
@@ -193,7 +194,10 @@ unsafe fn export(slf: Bound<'_, PyArray>, view: *mut ffi::Py_buffer, flags: c_in
     }
     let array = slf.get().get();
     let Some(letters) = format(array.dtype()) else {
-        let text = format!("[buffer] the buffer protocol has no name for {}: use x.astype(pb.float32)", array.dtype());
+        let text = format!(
+            "[buffer] the buffer protocol has no name for {}: use x.astype(pb.float32)",
+            array.dtype()
+        );
         return Err(PyBufferError::new_err(text));
     };
     let storage = elements(slf.py(), &array)?;
@@ -238,7 +242,9 @@ fn to_numpy<'py>(
     let array = numpy.call_method1(intern!(py, "asarray"), (view,))?;
     let same = match &dtype {
         None => true,
-        Some(dtype) => array.getattr(intern!(py, "dtype"))?.eq(numpy.call_method1(intern!(py, "dtype"), (dtype,))?)?,
+        Some(dtype) => {
+            array.getattr(intern!(py, "dtype"))?.eq(numpy.call_method1(intern!(py, "dtype"), (dtype,))?)?
+        }
     };
     match (same, copy) {
         (false, Some(false)) => Err(PyValueError::new_err("[array] a copy is needed to change the dtype")),
@@ -250,11 +256,13 @@ fn to_numpy<'py>(
 
 #[pymethods]
 impl PyArray {
+    // SAFETY: CPython calls it, with a view to fill.
     unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
         // SAFETY: CPython hands a valid view.
         unsafe { export(slf, view, flags) }
     }
 
+    // SAFETY: CPython calls it, with a view that was filled.
     unsafe fn __releasebuffer__(&self, view: *mut ffi::Py_buffer) {
         // SAFETY: `internal` is the box that `export` leaked, and CPython releases once.
         let held = unsafe { Box::from_raw((*view).internal.cast::<Held>()) };

@@ -150,13 +150,14 @@ fn places<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Place<'py>>, depth: us
     if depth > 500 {
         return Err(tree::too_deep());
     }
-    let mut each = |container: &Bound<'py, PyAny>, key: Key<'py>, child: &Bound<'py, PyAny>| -> PyResult<()> {
-        if child.is_instance_of::<PyArray>() {
-            found.push(Place { container: container.clone(), key, object: child.clone() });
-            return Ok(());
-        }
-        places(child, found, depth + 1)
-    };
+    let mut each =
+        |container: &Bound<'py, PyAny>, key: Key<'py>, child: &Bound<'py, PyAny>| -> PyResult<()> {
+            if child.is_instance_of::<PyArray>() {
+                found.push(Place { container: container.clone(), key, object: child.clone() });
+                return Ok(());
+            }
+            places(child, found, depth + 1)
+        };
     match tree::shape_of(value)? {
         tree::Shape::Leaf => {
             found.push(Place { container: value.clone(), key: Key::Fixed, object: value.clone() });
@@ -170,7 +171,9 @@ fn places<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Place<'py>>, depth: us
             list.iter().enumerate().try_for_each(item)
         }
         tree::Shape::Tuple(tuple, _) => tuple.iter().try_for_each(|child| each(value, Key::Fixed, &child)),
-        tree::Shape::Dict(dict) => dict.iter().try_for_each(|(key, child)| each(value, Key::Item(key), &child)),
+        tree::Shape::Dict(dict) => {
+            dict.iter().try_for_each(|(key, child)| each(value, Key::Item(key), &child))
+        }
         tree::Shape::Data(_, fields) => fields.into_iter().try_for_each(|field| {
             let child = value.getattr(&field)?;
             each(value, Key::Field(field), &child)
@@ -243,7 +246,13 @@ impl Compiled {
         entry.shape.rebuild(py, results)
     }
 
-    fn known(&self, py: Python<'_>, tree: &Tree, state: &Tree, avals: &[Aval]) -> PyResult<Option<Arc<Entry>>> {
+    fn known(
+        &self,
+        py: Python<'_>,
+        tree: &Tree,
+        state: &Tree,
+        avals: &[Aval],
+    ) -> PyResult<Option<Arc<Entry>>> {
         // Comparing runs Python code: not under the lock.
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let device = place::current();

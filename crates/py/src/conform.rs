@@ -110,7 +110,11 @@ impl<'a> Conform<'a> {
                 let want = keys.iter().map(|key| key.bind(dict.py()).repr().map(|text| text.to_string()));
                 let got = dict.keys().iter().map(|key| key.repr().map(|text| text.to_string()));
                 let (want, got) = (want.collect::<PyResult<Vec<_>>>()?, got.collect::<PyResult<Vec<_>>>()?);
-                return Ok(Err(format!("{path}: expected a dict with keys {}, got {}", list(want), list(got))));
+                return Ok(Err(format!(
+                    "{path}: expected a dict with keys {}, got {}",
+                    list(want),
+                    list(got)
+                )));
             }
         }
         for key in keys {
@@ -170,7 +174,11 @@ pub fn leaf(value: &Bound<'_, PyAny>) -> PyResult<Value> {
 }
 
 /// Axes for the arrays of a tree, from a prefix of it: an integer or `None` stands for all arrays below.
-pub fn axes(tree: &Tree, axes: &Bound<'_, PyAny>, what: &str) -> PyResult<Result<Vec<Option<isize>>, Misfit>> {
+pub fn axes(
+    tree: &Tree,
+    axes: &Bound<'_, PyAny>,
+    what: &str,
+) -> PyResult<Result<Vec<Option<isize>>, Misfit>> {
     let mut spread = Spread { tree, at: 0, found: Vec::new() };
     Ok(spread.read(axes, what)?.map(|()| spread.found))
 }
@@ -272,5 +280,9 @@ pub fn has_zero(value: &Bound<'_, PyAny>) -> bool {
 
 /// Zeros for what has no tangent.
 pub fn zeros(x: &Array) -> Array {
-    if x.dtype() == Dtype::Bool { Array::full(pullback::Scalar::Bool(false), x.aval()) } else { x.zeros_like() }
+    if x.dtype() == Dtype::Bool {
+        Array::full(pullback::Scalar::Bool(false), x.aval())
+    } else {
+        x.zeros_like()
+    }
 }

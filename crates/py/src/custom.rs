@@ -119,7 +119,12 @@ impl CustomFunction {
     }
 
     /// Paths of the arrays in a tree of `(args, kwargs)`: by far most arguments are arrays themselves.
-    fn paths(&self, py: Python<'_>, args: &Bound<'_, PyTuple>, kwargs: &Bound<'_, PyDict>) -> PyResult<Vec<String>> {
+    fn paths(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: &Bound<'_, PyDict>,
+    ) -> PyResult<Vec<String>> {
         let names = self.names(py);
         let mut paths = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
@@ -198,7 +203,9 @@ fn decorate<'py>(
     let register = move |slf: &Bound<'_, CustomFunction>, rule: &Bound<'_, PyAny>| -> PyResult<()> {
         if !rule.is_callable() {
             let got = rule.get_type();
-            return Err(PyTypeError::new_err(format!("[custom_function] expected a function as {what} rule, got {got}")));
+            return Err(PyTypeError::new_err(format!(
+                "[custom_function] expected a function as {what} rule, got {got}"
+            )));
         }
         let rule = Rule::of(rule)?;
         slf.get().register(|rules| add(rules, rule));

@@ -120,7 +120,9 @@ fn present(device: Device) -> PyResult<()> {
     if available(device) {
         return Ok(());
     }
-    Err(DeviceError::new_err(format!("[device] expected a device that is there, got {device} without an adapter")))
+    Err(DeviceError::new_err(format!(
+        "[device] expected a device that is there, got {device} without an adapter"
+    )))
 }
 
 /// The stream of a device.

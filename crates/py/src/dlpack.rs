@@ -35,6 +35,7 @@ struct Kind {
 struct Managed {
     tensor: Tensor,
     context: *mut c_void,
+    // SAFETY: called once, by whoever took the capsule.
     deleter: Option<unsafe extern "C" fn(*mut Managed)>,
 }
 
@@ -42,6 +43,7 @@ struct Managed {
 struct ManagedVersioned {
     version: [u32; 2],
     context: *mut c_void,
+    // SAFETY: called once, by whoever took the capsule.
     deleter: Option<unsafe extern "C" fn(*mut ManagedVersioned)>,
     flags: u64,
     tensor: Tensor,
@@ -119,9 +121,11 @@ unsafe fn capsule<'py, M: HasContext>(
     managed: *mut M,
     name: &'static CStr,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let pointer = NonNull::new(managed.cast()).ok_or_else(|| PyBufferError::new_err("[dlpack] a null pointer"))?;
+    let pointer =
+        NonNull::new(managed.cast()).ok_or_else(|| PyBufferError::new_err("[dlpack] a null pointer"))?;
     // SAFETY: by contract; the destructor frees what no consumer took over.
-    let made = unsafe { PyCapsule::new_with_pointer_and_destructor(py, pointer, name, Some(capsule_gone::<M>)) };
+    let made =
+        unsafe { PyCapsule::new_with_pointer_and_destructor(py, pointer, name, Some(capsule_gone::<M>)) };
     made.map(Bound::into_any)
 }
 
@@ -141,6 +145,7 @@ fn export<'py>(py: Python<'py>, array: &Array, versioned: bool) -> PyResult<Boun
     };
     let (context, owned) = (ptr::null_mut(), (shape, strides, storage));
     if versioned {
+        // SAFETY: only a type is named here.
         let deleter = Some(free::<ManagedVersioned> as unsafe extern "C" fn(_));
         let managed = ManagedVersioned { version: [1, 0], context, deleter, flags: READ_ONLY, tensor };
         let raw = Box::into_raw(Box::new(Exported { managed, _owned: owned }));
@@ -150,8 +155,12 @@ fn export<'py>(py: Python<'py>, array: &Array, versioned: bool) -> PyResult<Boun
             capsule(py, &raw mut (*raw).managed, NAME_VERSIONED)
         }
     } else {
+        // SAFETY: only a type is named here.
         let deleter = Some(free::<Managed> as unsafe extern "C" fn(_));
-        let raw = Box::into_raw(Box::new(Exported { managed: Managed { tensor, context, deleter }, _owned: owned }));
+        let raw = Box::into_raw(Box::new(Exported {
+            managed: Managed { tensor, context, deleter },
+            _owned: owned,
+        }));
         // SAFETY: as above.
         unsafe {
             (*raw).managed.context = raw.cast();
@@ -212,7 +221,11 @@ pub fn import(value: &Bound<'_, PyAny>) -> PyResult<Array> {
         let Ok(pointer) = capsule.pointer_checked(Some(name)) else { continue };
         // SAFETY: the name says which struct it is, and the capsule keeps it alive while we copy.
         let tensor = unsafe {
-            if name == NAME { &pointer.cast::<Managed>().as_ref().tensor } else { &pointer.cast::<ManagedVersioned>().as_ref().tensor }
+            if name == NAME {
+                &pointer.cast::<Managed>().as_ref().tensor
+            } else {
+                &pointer.cast::<ManagedVersioned>().as_ref().tensor
+            }
         };
         return copied(tensor);
     }
@@ -222,7 +235,9 @@ pub fn import(value: &Bound<'_, PyAny>) -> PyResult<Array> {
 fn copied(tensor: &Tensor) -> PyResult<Array> {
     let Some(dtype) = dtype(tensor.dtype) else {
         let Kind { code, bits, lanes } = tensor.dtype;
-        let text = format!("[from_dlpack] expected a type of pullback, got code {code} of {bits} bits, {lanes} lanes");
+        let text = format!(
+            "[from_dlpack] expected a type of pullback, got code {code} of {bits} bits, {lanes} lanes"
+        );
         return Err(PyTypeError::new_err(text));
     };
     let ndim = tensor.ndim.max(0) as usize;
@@ -243,7 +258,11 @@ fn copied(tensor: &Tensor) -> PyResult<Array> {
         let offset: i64 = index.iter().zip(&strides).map(|(&i, &s)| i as i64 * s).sum();
         // SAFETY: every element of the tensor lies within its block, by the producer's word.
         unsafe {
-            let from = tensor.data.cast::<u8>().add(tensor.byte_offset as usize).offset(offset as isize * item as isize);
+            let from = tensor
+                .data
+                .cast::<u8>()
+                .add(tensor.byte_offset as usize)
+                .offset(offset as isize * item as isize);
             ptr::copy_nonoverlapping(from, to.as_mut_ptr(), item);
         }
         for axis in (0..ndim).rev() {

@@ -17,12 +17,7 @@ pyo3::create_exception!(
     PyValueError,
     "A rule of a custom function is missing, returned something unfit, or cannot be transposed."
 );
-pyo3::create_exception!(
-    pullback,
-    DeviceError,
-    PyRuntimeError,
-    "A device is missing, was lost, or failed."
-);
+pyo3::create_exception!(pullback, DeviceError, PyRuntimeError, "A device is missing, was lost, or failed.");
 pyo3::create_exception!(
     pullback,
     InternalError,

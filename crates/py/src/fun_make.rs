@@ -43,7 +43,13 @@ pub fn ones(py: Python<'_>, shape: Sizes, dtype: Option<DtypeArg>, stream: On) -
 /// array([7, 7], dtype=int32)
 #[pyfunction]
 #[pyo3(signature = (shape, vals, dtype=None, *, stream=On::default()), text_signature = "(shape, vals, dtype=None, *, stream=None)")]
-pub fn full(py: Python<'_>, shape: Sizes, vals: Arg, dtype: Option<DtypeArg>, stream: On) -> PyResult<PyArray> {
+pub fn full(
+    py: Python<'_>,
+    shape: Sizes,
+    vals: Arg,
+    dtype: Option<DtypeArg>,
+    stream: On,
+) -> PyResult<PyArray> {
     let dtype = typed(dtype, vals.0.dtype());
     build(py, stream, || fun::full(&shape.0, &vals.0, dtype))
 }
@@ -65,7 +71,13 @@ pub fn ones_like(py: Python<'_>, a: Arg, dtype: Option<DtypeArg>, stream: On) ->
 /// Every element equal to a number, of the shape and type of an array.
 #[pyfunction]
 #[pyo3(signature = (a, vals, dtype=None, *, stream=On::default()), text_signature = "(a, vals, dtype=None, *, stream=None)")]
-pub fn full_like(py: Python<'_>, a: Arg, vals: Arg, dtype: Option<DtypeArg>, stream: On) -> PyResult<PyArray> {
+pub fn full_like(
+    py: Python<'_>,
+    a: Arg,
+    vals: Arg,
+    dtype: Option<DtypeArg>,
+    stream: On,
+) -> PyResult<PyArray> {
     let dtype = typed(dtype, a.0.dtype());
     build(py, stream, || fun::full(a.0.shape(), &vals.0, dtype))
 }
@@ -349,7 +361,13 @@ pub fn take(py: Python<'_>, a: Arg, indices: Arg, axis: Option<isize>, stream: O
 /// The element at each position along an axis.
 #[pyfunction]
 #[pyo3(signature = (a, /, indices, axis=None, *, stream=On::default()), text_signature = "(a, /, indices, axis=None, *, stream=None)")]
-pub fn take_along_axis(py: Python<'_>, a: Arg, indices: Arg, axis: Option<isize>, stream: On) -> PyResult<PyArray> {
+pub fn take_along_axis(
+    py: Python<'_>,
+    a: Arg,
+    indices: Arg,
+    axis: Option<isize>,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::take_along_axis(&a.0, &indices.0, axis))
 }
 
@@ -370,7 +388,15 @@ pub fn put_along_axis(
 /// Whether elements of two arrays are nearly equal, each by each.
 #[pyfunction]
 #[pyo3(signature = (a, b, /, rtol=1e-5, atol=1e-8, *, equal_nan=false, stream=On::default()), text_signature = "(a, b, /, rtol=1e-05, atol=1e-08, *, equal_nan=False, stream=None)")]
-pub fn isclose(py: Python<'_>, a: Arg, b: Arg, rtol: f64, atol: f64, equal_nan: bool, stream: On) -> PyResult<PyArray> {
+pub fn isclose(
+    py: Python<'_>,
+    a: Arg,
+    b: Arg,
+    rtol: f64,
+    atol: f64,
+    equal_nan: bool,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::isclose(&a.0, &b.0, rtol, atol, equal_nan))
 }
 
@@ -380,7 +406,15 @@ pub fn isclose(py: Python<'_>, a: Arg, b: Arg, rtol: f64, atol: f64, equal_nan: 
 /// True
 #[pyfunction]
 #[pyo3(signature = (a, b, /, rtol=1e-5, atol=1e-8, *, equal_nan=false, stream=On::default()), text_signature = "(a, b, /, rtol=1e-05, atol=1e-08, *, equal_nan=False, stream=None)")]
-pub fn allclose(py: Python<'_>, a: Arg, b: Arg, rtol: f64, atol: f64, equal_nan: bool, stream: On) -> PyResult<PyArray> {
+pub fn allclose(
+    py: Python<'_>,
+    a: Arg,
+    b: Arg,
+    rtol: f64,
+    atol: f64,
+    equal_nan: bool,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::allclose(&a.0, &b.0, rtol, atol, equal_nan))
 }
 

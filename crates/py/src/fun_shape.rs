@@ -148,7 +148,8 @@ pub fn concatenate(py: Python<'_>, arrays: Many, axis: Option<isize>, stream: On
     build(py, stream, || match axis {
         Some(axis) => fun::concatenate(&arrays.refs(), axis),
         None => {
-            let flat = arrays.0.iter().map(|x| fun::flatten(x, 0, -1)).collect::<pullback::Result<Vec<_>>>()?;
+            let flat =
+                arrays.0.iter().map(|x| fun::flatten(x, 0, -1)).collect::<pullback::Result<Vec<_>>>()?;
             fun::concatenate(&flat.iter().collect::<Vec<_>>(), 0)
         }
     })
@@ -191,7 +192,13 @@ pub fn split(
 /// array([1, 1, 2, 2], dtype=int32)
 #[pyfunction]
 #[pyo3(signature = (array, repeats, axis=None, *, stream=On::default()), text_signature = "(array, repeats, axis=None, *, stream=None)")]
-pub fn repeat(py: Python<'_>, array: Arg, repeats: usize, axis: Option<isize>, stream: On) -> PyResult<PyArray> {
+pub fn repeat(
+    py: Python<'_>,
+    array: Arg,
+    repeats: usize,
+    axis: Option<isize>,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::repeat(&array.0, repeats, axis))
 }
 
@@ -217,11 +224,17 @@ pub fn roll(py: Python<'_>, a: Arg, shift: Ints, axis: Axes, stream: On) -> PyRe
         return build(py, stream, || fun::roll(&a.0, by, None));
     };
     if shift.0.len() != axes.len() && shift.0.len() != 1 {
-        let text = format!("[roll] expected one shift, or one for each of {} axes, got {}", axes.len(), shift.0.len());
+        let text = format!(
+            "[roll] expected one shift, or one for each of {} axes, got {}",
+            axes.len(),
+            shift.0.len()
+        );
         return Err(PyValueError::new_err(text));
     }
     let by = |i: usize| shift.0[if shift.0.len() == 1 { 0 } else { i }];
-    build(py, stream, || axes.iter().enumerate().try_fold(a.0, |x, (i, &axis)| fun::roll(&x, by(i), Some(axis))))
+    build(py, stream, || {
+        axes.iter().enumerate().try_fold(a.0, |x, (i, &axis)| fun::roll(&x, by(i), Some(axis)))
+    })
 }
 
 /// More elements around those of the array: `pad_width` is a number, a pair, or a pair for each axis; `mode` is
@@ -258,7 +271,9 @@ pub fn pad(
             None => a.0.weak(0.),
         }),
         other => {
-            return Err(PyValueError::new_err(format!("[pad] expected mode 'constant' or 'edge', got '{other}'")));
+            return Err(PyValueError::new_err(format!(
+                "[pad] expected mode 'constant' or 'edge', got '{other}'"
+            )));
         }
     };
     build(py, stream, || fun::pad(&a.0, &widths, &fill))
@@ -270,7 +285,14 @@ pub fn pad(
 /// array([1, 4], dtype=int32)
 #[pyfunction]
 #[pyo3(signature = (a, offset=0, axis1=0, axis2=1, *, stream=On::default()), text_signature = "(a, offset=0, axis1=0, axis2=1, *, stream=None)")]
-pub fn diagonal(py: Python<'_>, a: Arg, offset: isize, axis1: isize, axis2: isize, stream: On) -> PyResult<PyArray> {
+pub fn diagonal(
+    py: Python<'_>,
+    a: Arg,
+    offset: isize,
+    axis1: isize,
+    axis2: isize,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::diagonal(&a.0, offset, axis1, axis2))
 }
 
@@ -291,7 +313,14 @@ pub fn diag(py: Python<'_>, a: Arg, k: isize, stream: On) -> PyResult<PyArray> {
 /// 5
 #[pyfunction]
 #[pyo3(signature = (a, /, offset=0, axis1=0, axis2=1, *, stream=On::default()), text_signature = "(a, /, offset=0, axis1=0, axis2=1, *, stream=None)")]
-pub fn trace(py: Python<'_>, a: Arg, offset: isize, axis1: isize, axis2: isize, stream: On) -> PyResult<PyArray> {
+pub fn trace(
+    py: Python<'_>,
+    a: Arg,
+    offset: isize,
+    axis1: isize,
+    axis2: isize,
+    stream: On,
+) -> PyResult<PyArray> {
     build(py, stream, || fun::trace(&a.0, offset, axis1, axis2))
 }
 
@@ -384,7 +413,14 @@ impl PyArray {
 
     /// The elements of a diagonal.
     #[pyo3(signature = (offset=0, axis1=0, axis2=1, *, stream=On::default()), text_signature = "($self, offset=0, axis1=0, axis2=1, *, stream=None)")]
-    fn diagonal(&self, py: Python<'_>, offset: isize, axis1: isize, axis2: isize, stream: On) -> PyResult<PyArray> {
+    fn diagonal(
+        &self,
+        py: Python<'_>,
+        offset: isize,
+        axis1: isize,
+        axis2: isize,
+        stream: On,
+    ) -> PyResult<PyArray> {
         diagonal(py, Arg(self.get()), offset, axis1, axis2, stream)
     }
 

@@ -172,7 +172,8 @@ impl<'py> Chosen<'py> {
         let (arrays, tree) = tree::flatten_numbers(value)?;
         if arrays.is_empty() {
             let got = value.get_type();
-            let text = format!("[{op}] expected an array or a tree of arrays for {what}, got {got}: pb.array(x)");
+            let text =
+                format!("[{op}] expected an array or a tree of arrays for {what}, got {got}: pb.array(x)");
             return Err(PyTypeError::new_err(text));
         }
         if let Some(x) = arrays.iter().find(|x| !x.is_inexact()) {
@@ -279,11 +280,14 @@ impl Gradient {
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
         let spec = &self.spec;
-        let nums = if spec.single { spec.argnums[0].into_pyobject(py)?.into_any() } else {
+        let nums = if spec.single {
+            spec.argnums[0].into_pyobject(py)?.into_any()
+        } else {
             PyTuple::new(py, &spec.argnums)?.into_any()
         };
         let flags = PyTuple::new(py, [spec.has_aux, spec.value])?;
-        let parts = [self.fun.bind(py).clone(), nums, spec.argnames.clone().into_pyobject(py)?, flags.into_any()];
+        let parts =
+            [self.fun.bind(py).clone(), nums, spec.argnames.clone().into_pyobject(py)?, flags.into_any()];
         Ok((wrap::maker(py, "_gradient")?, PyTuple::new(py, parts)?))
     }
 }
@@ -323,7 +327,8 @@ impl Gradient {
         drop(pullback);
         wrap::warn(py)?;
         let gradients = chosen.shaped(py, &gradients)?;
-        let result = returned.take().ok_or_else(|| convert::broken("[grad] expected the function to be called"))?;
+        let result =
+            returned.take().ok_or_else(|| convert::broken("[grad] expected the function to be called"))?;
         if spec.value {
             return Ok(PyTuple::new(py, [result, gradients])?.into_any());
         }
@@ -334,6 +339,9 @@ impl Gradient {
     }
 }
 
+/// Two lists of trees.
+type Lists<'py> = (Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>);
+
 /// Arrays given as a sequence of trees; a single array stands for a sequence of one.
 struct Listed {
     trees: Vec<(Tree, usize)>,
@@ -342,17 +350,18 @@ struct Listed {
 
 impl Listed {
     fn of(op: &str, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Listed> {
-        let items: Vec<Bound<'_, PyAny>> = if value.is_instance_of::<PyArray>() || value.is_instance_of::<PyDict>() {
-            vec![value.clone()]
-        } else {
-            value
-                .try_iter()
-                .map_err(|_| {
-                    let got = value.get_type();
-                    PyTypeError::new_err(format!("[{op}] expected a list of arrays as {what}, got {got}"))
-                })?
-                .collect::<PyResult<_>>()?
-        };
+        let items: Vec<Bound<'_, PyAny>> =
+            if value.is_instance_of::<PyArray>() || value.is_instance_of::<PyDict>() {
+                vec![value.clone()]
+            } else {
+                value
+                    .try_iter()
+                    .map_err(|_| {
+                        let got = value.get_type();
+                        PyTypeError::new_err(format!("[{op}] expected a list of arrays as {what}, got {got}"))
+                    })?
+                    .collect::<PyResult<_>>()?
+            };
         let mut listed = Listed { trees: Vec::new(), arrays: Vec::new() };
         for item in items {
             let (arrays, tree) = tree::flatten_numbers(&item)?;
@@ -393,7 +402,7 @@ pub fn vjp<'py>(
     fun: &Bound<'py, PyAny>,
     primals: &Bound<'py, PyAny>,
     cotangents: &Bound<'py, PyAny>,
-) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+) -> PyResult<Lists<'py>> {
     wrap::callable(fun, "vjp")?;
     let py = fun.py();
     guard(|| {
@@ -413,7 +422,8 @@ pub fn vjp<'py>(
         let (outs, pullback) = transform::vjp(&inner, &given.arrays).or_raise()?;
         let pulled = pullback.call_dense(&fitted(&seeds.arrays, &outs)).or_raise()?;
         wrap::warn(py)?;
-        let shape = shape.take().ok_or_else(|| convert::broken("[vjp] expected the function to be called"))?;
+        let shape =
+            shape.take().ok_or_else(|| convert::broken("[vjp] expected the function to be called"))?;
         Ok((shape.objects(py, &outs)?, given.objects(py, &pulled)?))
     })
 }
@@ -440,7 +450,7 @@ pub fn jvp<'py>(
     fun: &Bound<'py, PyAny>,
     primals: &Bound<'py, PyAny>,
     tangents: &Bound<'py, PyAny>,
-) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+) -> PyResult<Lists<'py>> {
     wrap::callable(fun, "jvp")?;
     let py = fun.py();
     guard(|| {
@@ -460,7 +470,8 @@ pub fn jvp<'py>(
         let seeds = fitted(&seeds.arrays, &given.arrays);
         let (outs, pushed) = transform::jvp_dense(&inner, &given.arrays, &seeds).or_raise()?;
         wrap::warn(py)?;
-        let shape = shape.take().ok_or_else(|| convert::broken("[jvp] expected the function to be called"))?;
+        let shape =
+            shape.take().ok_or_else(|| convert::broken("[jvp] expected the function to be called"))?;
         Ok((shape.objects(py, &outs)?, shape.objects(py, &pushed)?))
     })
 }
@@ -474,6 +485,7 @@ pub fn jvp<'py>(
 pub fn stop_gradient<'py>(a: &Bound<'py, PyAny>, stream: crate::device::On) -> PyResult<Bound<'py, PyAny>> {
     let _here = stream.enter();
     let (arrays, tree) = tree::flatten(a)?;
-    let stopped = arrays.iter().map(transform::stop_gradient).collect::<pullback::Result<Vec<_>>>().or_raise()?;
+    let stopped =
+        arrays.iter().map(transform::stop_gradient).collect::<pullback::Result<Vec<_>>>().or_raise()?;
     tree.rebuild(a.py(), &stopped)
 }

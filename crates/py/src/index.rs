@@ -43,11 +43,18 @@ fn index(item: &Bound<'_, PyAny>) -> PyResult<Index> {
                 return Ok(None);
             }
             let number = value.call_method0("__index__").map_err(|_| {
-                PyTypeError::new_err(format!("[index] expected integers in a slice, got {}", value.get_type()))
+                PyTypeError::new_err(format!(
+                    "[index] expected integers in a slice, got {}",
+                    value.get_type()
+                ))
             })?;
             Ok(Some(saturated(&number)))
         };
-        return Ok(Index::Slice { start: part("start")?, stop: part("stop")?, step: part("step")?.unwrap_or(1) });
+        return Ok(Index::Slice {
+            start: part("start")?,
+            stop: part("stop")?,
+            step: part("step")?.unwrap_or(1),
+        });
     }
     if item.is_instance_of::<PyArray>() || item.is_instance_of::<PyList>() || item.hasattr("__array__")? {
         return Ok(Index::Array(convert::array(item, None)?));
@@ -63,9 +70,9 @@ fn index(item: &Bound<'_, PyAny>) -> PyResult<Index> {
 
 /// A bound of a slice: what is beyond any array is as good as its end.
 fn saturated(number: &Bound<'_, PyAny>) -> isize {
-    number.extract::<isize>().unwrap_or_else(|_| {
-        if number.lt(0).unwrap_or(false) { isize::MIN / 2 } else { isize::MAX / 2 }
-    })
+    number
+        .extract::<isize>()
+        .unwrap_or_else(|_| if number.lt(0).unwrap_or(false) { isize::MIN / 2 } else { isize::MAX / 2 })
 }
 
 /// Masks as positions: they have a number of elements only once they are computed.

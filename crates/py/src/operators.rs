@@ -1,7 +1,7 @@
 //! `+ - * / // % ** @`, comparisons and bits, with their reflected and in-place forms.
 
-use pullback::{Array, Dtype, Scalar, fun};
 use pullback::promote::{promote_weak, scalar_dtype};
+use pullback::{Array, Dtype, Scalar, fun};
 use pyo3::basic::CompareOp;
 use pyo3::exceptions::PyOverflowError;
 use pyo3::intern;
@@ -44,7 +44,9 @@ pub fn integer(value: &Bound<'_, PyAny>) -> PyResult<Scalar> {
     }
     match value.extract::<u64>() {
         Ok(int) => Ok(Scalar::Uint(int)),
-        Err(_) => Err(PyOverflowError::new_err(format!("[array] expected an integer of 64 bits, got {value}"))),
+        Err(_) => {
+            Err(PyOverflowError::new_err(format!("[array] expected an integer of 64 bits, got {value}")))
+        }
     }
 }
 
@@ -145,11 +147,7 @@ fn apply<'py>(
 }
 
 #[inline]
-fn binary<'py>(
-    slf: &Bound<'py, PyArray>,
-    other: &Bound<'py, PyAny>,
-    op: Two,
-) -> PyResult<Bound<'py, PyAny>> {
+fn binary<'py>(slf: &Bound<'py, PyArray>, other: &Bound<'py, PyAny>, op: Two) -> PyResult<Bound<'py, PyAny>> {
     apply(slf, other, op)
 }
 
@@ -168,7 +166,8 @@ fn in_place<'py>(slf: &Bound<'py, PyArray>, result: Bound<'py, PyAny>) -> PyResu
             Ok(())
         }
         Err(other) => {
-            let text = format!("[array] expected an array or a number, got {}", other.into_inner().get_type());
+            let text =
+                format!("[array] expected an array or a number, got {}", other.into_inner().get_type());
             Err(pyo3::exceptions::PyTypeError::new_err(text))
         }
     }
@@ -220,8 +219,7 @@ fn power<'py>(
     {
         let x = slf.get().get();
         // The most frequent power by far, and its derivative is simpler.
-        return Ok(Bound::new(slf.py(), build(slf.py(), On::default(), || fun::square(&x))?)?
-            .into_any());
+        return Ok(Bound::new(slf.py(), build(slf.py(), On::default(), || fun::square(&x))?)?.into_any());
     }
     binary(slf, other, fun::power)
 }

@@ -39,7 +39,8 @@ fn next(py: Python<'_>, key: Option<Arg>) -> PyResult<Array> {
     }
     let list = state(py)?;
     let list = list.bind(py);
-    let object = list.get_item(0).map_err(|_| PyValueError::new_err("[random] expected a key in random.state"))?;
+    let object =
+        list.get_item(0).map_err(|_| PyValueError::new_err("[random] expected a key in random.state"))?;
     let Arg(now) = object.extract()?;
     let both = make::split(&now, 2).or_raise()?;
     let row = |i: usize| -> PyResult<Array> {
@@ -110,7 +111,6 @@ pub fn bits(py: Python<'_>, shape: Option<Sizes>, key: Option<Arg>, stream: On) 
 /// True
 #[pyfunction]
 #[pyo3(signature = (low=None, high=None, shape=None, dtype=None, key=None, *, stream=On::default()), text_signature = "(low=0, high=1, shape=(), dtype=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn uniform(
     py: Python<'_>,
     low: Option<Arg>,
@@ -131,7 +131,6 @@ pub fn uniform(
 /// (2, 3)
 #[pyfunction]
 #[pyo3(signature = (shape=None, dtype=None, loc=None, scale=None, key=None, *, stream=On::default()), text_signature = "(shape=(), dtype=None, loc=None, scale=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn normal(
     py: Python<'_>,
     shape: Option<Sizes>,
@@ -151,7 +150,6 @@ pub fn normal(
 /// Numbers of the Laplace distribution, times `scale`, plus `loc`.
 #[pyfunction]
 #[pyo3(signature = (shape=None, dtype=None, loc=None, scale=None, key=None, *, stream=On::default()), text_signature = "(shape=(), dtype=None, loc=None, scale=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn laplace(
     py: Python<'_>,
     shape: Option<Sizes>,
@@ -171,7 +169,6 @@ pub fn laplace(
 /// Normally distributed numbers between two bounds.
 #[pyfunction]
 #[pyo3(signature = (lower, upper, shape=None, dtype=None, key=None, *, stream=On::default()), text_signature = "(lower, upper, shape=None, dtype=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn truncated_normal(
     py: Python<'_>,
     lower: Arg,
@@ -222,7 +219,6 @@ pub fn bernoulli(
 /// True
 #[pyfunction]
 #[pyo3(signature = (low, high, shape=None, dtype=None, key=None, *, stream=On::default()), text_signature = "(low, high, shape=(), dtype=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn randint(
     py: Python<'_>,
     low: Arg,
@@ -260,7 +256,6 @@ pub fn gumbel(
 /// 1
 #[pyfunction]
 #[pyo3(signature = (logits, axis=-1, shape=None, num_samples=None, key=None, *, stream=On::default()), text_signature = "(logits, axis=-1, shape=None, num_samples=None, key=None, *, stream=None)")]
-#[expect(clippy::too_many_arguments, reason = "as MLX has them")]
 pub fn categorical(
     py: Python<'_>,
     logits: Arg,
@@ -272,7 +267,9 @@ pub fn categorical(
 ) -> PyResult<PyArray> {
     let draws = match (shape, num_samples) {
         (Some(_), Some(_)) => {
-            return Err(PyValueError::new_err("[random.categorical] expected shape or num_samples, got both"));
+            return Err(PyValueError::new_err(
+                "[random.categorical] expected shape or num_samples, got both",
+            ));
         }
         (Some(shape), None) => make::Draws::Shape(shape.0),
         (None, Some(count)) => make::Draws::Count(count),

@@ -28,7 +28,9 @@ impl Rule {
     /// Reads the signature; what has none takes everything.
     pub fn of(fun: &Bound<'_, PyAny>) -> PyResult<Rule> {
         let mut rule = Rule { fun: fun.clone().unbind(), two: false, axis_size: false };
-        let Ok(signature) = fun.py().import("inspect")?.call_method1("signature", (fun,)) else { return Ok(rule) };
+        let Ok(signature) = fun.py().import("inspect")?.call_method1("signature", (fun,)) else {
+            return Ok(rule);
+        };
         let (mut positional, mut more) = (0, false);
         for parameter in signature.getattr("parameters")?.call_method0("values")?.try_iter()? {
             let parameter = parameter?;
@@ -89,7 +91,7 @@ pub struct CallRules {
 type Outcome<T> = PyResult<Result<T>>;
 
 fn run<T>(body: impl FnOnce(Python<'_>) -> Outcome<T>) -> Result<T> {
-    Python::attach(|py| body(py)).map_err(host)?
+    Python::attach(body).map_err(host)?
 }
 
 /// A single argument arrives by itself, several as a tuple.
@@ -142,7 +144,7 @@ impl CallRules {
     }
 
     /// Gradients of the arrays in the order of the arguments.
-    fn gradients(&self, py: Python<'_>, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
+    fn gradients(&self, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
         if result.is_none() {
             return Ok(Ok(Value::None));
         }
@@ -155,7 +157,8 @@ impl CallRules {
                 let n = sequence(&result).map_or(1, |items| items.len());
                 let gradients = if n == 1 { "1 gradient".to_string() } else { format!("{n} gradients") };
                 let s = if count == 1 { "" } else { "s" };
-                let text = format!(" returned {gradients} for {count} argument{s} ({})", self.roots.join(", "));
+                let text =
+                    format!(" returned {gradients} for {count} argument{s} ({})", self.roots.join(", "));
                 return self.error("vjp", &text);
             }
         };
@@ -170,9 +173,9 @@ impl CallRules {
         if let Err(misfit) = conform.read(named.as_ref(), "keywords")? {
             return self.error("vjp", &format!(", {misfit}"));
         }
-        let _ = py;
         if named.is_none()
-            && let Some(i) = (arrays..call.inputs.len()).find(|&i| call.needs[i] && call.inputs[i].is_inexact())
+            && let Some(i) =
+                (arrays..call.inputs.len()).find(|&i| call.needs[i] && call.inputs[i].is_inexact())
         {
             let name = &call.func.args[i];
             let text = format!(
@@ -196,7 +199,9 @@ impl CallRules {
             && let Ok(named) = pair.get_item(1)?.cast_into::<PyDict>()
         {
             let full = PyDict::new(result.py());
-            if let Some(Part::Dict(keys)) = self.tree.0.iter().rev().find(|part| matches!(part, Part::Dict(_))) {
+            if let Some(Part::Dict(keys)) =
+                self.tree.0.iter().rev().find(|part| matches!(part, Part::Dict(_)))
+            {
                 for key in keys {
                     full.set_item(key, named.get_item(key)?)?;
                 }
@@ -210,7 +215,6 @@ impl CallRules {
     }
 
     /// What was returned for each positional argument; `None` inside for an argument that gets nothing.
-    #[expect(clippy::type_complexity, reason = "a list that may be missing, of things that may be")]
     fn per_argument<'py>(
         &self,
         result: &Bound<'py, PyAny>,
@@ -219,7 +223,8 @@ impl CallRules {
         let holders = self.holders(count);
         if count == 1 {
             // A tuple of one is one gradient, unless the argument is a sequence itself.
-            let sequence_like = matches!(self.tree.0.get(2), Some(Part::List(_) | Part::Tuple(_) | Part::Named(..)));
+            let sequence_like =
+                matches!(self.tree.0.get(2), Some(Part::List(_) | Part::Tuple(_) | Part::Named(..)));
             return Ok(match result.cast::<PyTuple>() {
                 Ok(tuple) if !sequence_like && tuple.len() == 1 => Some(vec![Some(tuple.get_item(0)?)]),
                 Ok(tuple) if !sequence_like && tuple.len() != 1 => None,
@@ -283,7 +288,9 @@ impl CallRules {
             let read = conform.read(Some(value), "output")?;
             let nested = conform.found.iter().any(|value| matches!(value, Value::Tuple(_)));
             Ok(match read {
-                Ok(()) if nested => Err(format!("expected tangents like the outputs, got {}", described(value))),
+                Ok(()) if nested => {
+                    Err(format!("expected tangents like the outputs, got {}", described(value)))
+                }
                 Ok(()) => Ok(conform.found),
                 Err(misfit) => Err(misfit),
             })
@@ -312,7 +319,10 @@ impl CallRules {
     fn mapped(&self, py: Python<'_>, result: &Bound<'_, PyAny>) -> Outcome<Mapped> {
         let pair = match result.cast::<PyTuple>() {
             Ok(pair) if pair.len() == 2 => pair,
-            _ => return self.error("vmap", &format!(" returned {}: expected (outputs, axes)", described(result))),
+            _ => {
+                return self
+                    .error("vmap", &format!(" returned {}: expected (outputs, axes)", described(result)));
+            }
         };
         let (outputs, axes) = (pair.get_item(0)?, pair.get_item(1)?);
         let (found, shape) = tree::flatten(&numbers_as_arrays(py, &outputs)?)?;
@@ -326,7 +336,8 @@ impl CallRules {
                 Ok(axis) => places.push(axis),
                 Err(_) => {
                     let axis = axis.unwrap_or(0);
-                    return self.error("vmap", &format!(": output {i} is {}, and has no axis {axis}", x.aval()));
+                    return self
+                        .error("vmap", &format!(": output {i} is {}, and has no axis {axis}", x.aval()));
                 }
             }
         }
@@ -373,7 +384,7 @@ impl Rules for CallRules {
             } else {
                 fun.call((primals, cotangents, outputs), kwargs)?
             };
-            self.gradients(py, call, &result)
+            self.gradients(call, &result)
         })
     }
 
@@ -382,7 +393,8 @@ impl Rules for CallRules {
         run(|py| {
             let (arrays, _) = self.positional();
             if let Some(i) = (arrays..tangents.len()).find(|&i| tangents[i].is_some()) {
-                let text = format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
+                let text =
+                    format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
                 return self.error("jvp", &text);
             }
             let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;

@@ -156,7 +156,8 @@ fn floats(values: &[f64], single: bool) -> Vec<String> {
             return if value > 0. { "inf" } else { "-inf" }.to_string();
         }
         if scientific {
-            let text = if single { format!("{:.places$e}", value as f32) } else { format!("{value:.places$e}") };
+            let text =
+                if single { format!("{:.places$e}", value as f32) } else { format!("{value:.places$e}") };
             let (number, power) = text.split_once('e').unwrap_or((&text, "0"));
             let (sign, power) = power.strip_prefix('-').map_or(('+', power), |power| ('-', power));
             let point = if places == 0 { "." } else { "" };

@@ -29,7 +29,8 @@ pub fn caller(py: Python<'_>) -> Site {
         _ => None,
     });
     let file = known.unwrap_or_else(|| {
-        let name = code.getattr(intern!(py, "co_filename")).map_or_else(|_| "?".into(), |name| name.to_string());
+        let name =
+            code.getattr(intern!(py, "co_filename")).map_or_else(|_| "?".into(), |name| name.to_string());
         let file: Arc<str> = name.into();
         let before = LAST.with_borrow_mut(|last| last.replace((code.unbind(), file.clone())));
         drop(before);

@@ -41,6 +41,9 @@ pub fn rows() -> Vec<&'static OpDef> {
 }
 
 /// What a call of row `N` arrives at: a C function carries no data but its module, so each row has one.
+///
+/// # Safety
+/// CPython calls it, attached, with `count` arguments followed by one for each of `names`.
 unsafe extern "C" fn entry<const N: usize>(
     _module: *mut ffi::PyObject,
     args: *const *mut ffi::PyObject,
@@ -52,7 +55,8 @@ unsafe extern "C" fn entry<const N: usize>(
         let py = Python::assume_attached();
         let named = Bound::from_borrowed_ptr_or_opt(py, names);
         let total = count as usize + named.as_ref().map_or(0, |names| names.len().unwrap_or(0));
-        let args: &[*mut ffi::PyObject] = if total == 0 { &[] } else { std::slice::from_raw_parts(args, total) };
+        let args: &[*mut ffi::PyObject] =
+            if total == 0 { &[] } else { std::slice::from_raw_parts(args, total) };
         match guard(|| call(py, TABLE.get()[N], args, count as usize, named.as_ref())) {
             Ok(array) => array.into_ptr(),
             Err(err) => {

@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullback::transform::{self, batch_size, out_axis};
 use pullback::Array;
+use pullback::transform::{self, batch_size, out_axis};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -158,7 +158,8 @@ impl Mapped {
         };
         let outs = transform::vmap(&inner, &arrays, &axes, Some(size)).or_raise()?;
         wrap::warn(py)?;
-        let shape = shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
+        let shape =
+            shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
         let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
         let place = |(out, axis): (&(Array, Option<usize>), Option<isize>)| -> PyResult<Array> {
             let ndim = out.0.ndim() + usize::from(out.1.is_none());

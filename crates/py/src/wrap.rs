@@ -5,8 +5,8 @@ use std::ffi::CString;
 use pullback::transform::take_warnings;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::{PyClass, PyClassInitializer};
 use pyo3::types::PyTuple;
+use pyo3::{PyClass, PyClassInitializer};
 
 use crate::error::RuleFallbackWarning;
 
@@ -30,10 +30,7 @@ pub fn warn(py: Python<'_>) -> PyResult<()> {
 }
 
 /// A bound method, when a function of ours stands in a class.
-pub fn bound<'py>(
-    slf: &Bound<'py, PyAny>,
-    instance: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyAny>> {
+pub fn bound<'py>(slf: &Bound<'py, PyAny>, instance: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     if instance.is_none() {
         return Ok(slf.clone());
     }
@@ -51,7 +48,10 @@ pub fn dress(slf: &Bound<'_, PyAny>, fun: &Bound<'_, PyAny>) -> PyResult<()> {
 }
 
 /// A wrapper as an object that looks like its function.
-pub fn dressed<T: PyClass + Into<PyClassInitializer<T>>>(fun: &Bound<'_, PyAny>, wrapper: T) -> PyResult<Py<T>> {
+pub fn dressed<T: PyClass + Into<PyClassInitializer<T>>>(
+    fun: &Bound<'_, PyAny>,
+    wrapper: T,
+) -> PyResult<Py<T>> {
     let object = Bound::new(fun.py(), wrapper)?;
     dress(object.as_any(), fun)?;
     Ok(object.unbind())
