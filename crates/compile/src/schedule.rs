@@ -134,7 +134,10 @@ impl Scheduler<'_> {
                 let mut inputs = Vec::new();
                 for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
                     let (base, layout) = match &self.partition.found[x as usize] {
-                        Found::At(base, layout) if !self.partition.copies.contains_key(&x) => {
+                        // A copy made for a later unit is not there yet.
+                        Found::At(base, layout)
+                            if self.partition.copies.get(&x).is_none_or(|&made| made > unit) =>
+                        {
                             (*base, layout.clone())
                         }
                         _ => (x, Layout::contiguous(&items[x as usize].aval.shape)),

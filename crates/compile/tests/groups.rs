@@ -186,3 +186,22 @@ fn chains_of_a_million_are_ordered_and_dropped() {
     assert_eq!(order(std::slice::from_ref(&y)).unwrap().items.len(), 1_000_001);
     drop(y);
 }
+
+#[test]
+fn a_copy_made_later_is_not_read_before() {
+    let (x, y) = (data(&[4, 5]), data(&[4, 3]));
+    let t = fun::transpose(&x, &[1, 0]).unwrap();
+    let product = Array::apply(&pullback_core::ops::contract::MATMUL, pullback_core::Params::None, &[&t, &y]);
+    let index = fun::index::iota(2, Dtype::I32).unwrap();
+    let rows = Array::apply(&pullback_core::ops::index::TAKE, pullback_core::Params::None, &[&t, &index]);
+    let plan = plan(&[product.unwrap(), rows.unwrap()]);
+    let mut there: Vec<u32> = (0..plan.leaves.len() as u32).collect();
+    for step in &plan.steps {
+        assert!(
+            step.inputs.iter().all(|x| there.contains(&x.slot)),
+            "{}",
+            pullback_compile::explain::explain(&plan)
+        );
+        there.extend(step.outputs.iter().map(|out| out.0));
+    }
+}
