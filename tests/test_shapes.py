@@ -274,6 +274,18 @@ SPECIAL = {
 }  # fmt: skip
 
 
+ALIASES = {
+    "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan",
+    "atan2": "arctan2", "atanh": "arctanh", "concat": "concatenate", "permute_dims": "transpose",
+    "pow": "power", "asarray": "array",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("alias", ALIASES)
+def test_other_names(alias):
+    assert getattr(pb, alias) is getattr(pb, ALIASES[alias])
+
+
 def test_every_public_function_is_in_some_test():
     """A function that is added to the package must be added to a test."""
     import test_functions
@@ -287,6 +299,7 @@ def test_every_public_function_is_in_some_test():
         name
         for name in public
         if name not in SPECIAL
+        and name not in ALIASES
         and not inspect.isclass(getattr(pb, name))
         and f'"{name}"' not in text
         and f"pb.{name}(" not in text
