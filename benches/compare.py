@@ -263,6 +263,14 @@ def child(system: str, threads: int, arguments: argparse.Namespace) -> dict[str,
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def version(system: str) -> str:
+    """What is installed; a package on the path alone has no number."""
+    try:
+        return importlib.metadata.version(PACKAGES[system])
+    except importlib.metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
 def import_time(system: str) -> float:
     """Seconds that a fresh process takes for the import alone."""
     module = MODULES.get(system, system)
@@ -350,7 +358,7 @@ def compare(arguments: argparse.Namespace) -> None:
             results[system] |= {f"{task}, 1 thread" if several else task: s for task, s in found.items()}
     if "pullback" in chosen:
         results["pullback"] |= {f"demo, one step, {device}": s for device, s in demo_steps().items()}
-    versions = {name: importlib.metadata.version(PACKAGES[name]) for name in chosen}
+    versions = {name: version(name) for name in chosen}
     if arguments.json:
         print(json.dumps({"processor": processor(), "versions": versions, "seconds": results}, indent=1))
         return
