@@ -291,7 +291,8 @@ METHODS = {
     "cumprod": (0,), "cumsum": (1,), "exp": (), "log1p": (), "logsumexp": (1,), "max": (0,), "mean": (1,),
     "min": (0,), "prod": (0,), "reciprocal": (), "round": (), "rsqrt": (), "sin": (), "cos": (), "sqrt": (),
     "square": (), "std": (0,), "sum": (1,), "var": (0,), "flatten": (), "moveaxis": (0, 1),
-    "swapaxes": (0, 1), "transpose": (1, 0), "reshape": (4, 3), "squeeze": (), "diagonal": (), "log": (), "log2": (), "log10": (),
+    "swapaxes": (0, 1), "transpose": (1, 0), "reshape": (4, 3), "squeeze": (), "diagonal": (),
+    "log": (), "log2": (), "log10": (),
 }  # fmt: skip
 
 
