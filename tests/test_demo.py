@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 import numpy as np
-import pytest
-
 import pullback as pb
+import pytest
 from pullback import demo
 from pullback.data import digits
 from pullback.testing import check_grads, check_rules, map_arrays

@@ -3,9 +3,8 @@
 from collections import namedtuple
 from dataclasses import dataclass
 
-import pytest
-
 import pullback as pb
+import pytest
 from pullback.testing import assert_close, check_grads, check_rules, map_arrays
 
 Pair = namedtuple("Pair", "a b")
