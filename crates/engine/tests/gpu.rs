@@ -4,13 +4,14 @@ use pullback::{
     Array, Aval, Device, Dtype, array, available, eval, from_f64, fun, place, take_notices, to_f64,
 };
 
-/// Whether there is a GPU; says so if not.
-fn gpu() -> bool {
-    let there = available(Device::Gpu);
-    if !there {
+/// The GPU to oneself: kernels are counted. `None` if there is no GPU, and says so.
+fn gpu() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    if !available(Device::Gpu) {
         println!("skipped: no GPU adapter");
+        return None;
     }
-    there
+    Some(ALONE.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn close(got: &Array, want: &[f64]) {
@@ -21,9 +22,7 @@ fn close(got: &Array, want: &[f64]) {
 
 #[test]
 fn elements_reductions_and_products() {
-    if !gpu() {
-        return;
-    }
+    let Some(_alone) = gpu() else { return };
     let x = array(&[1., 2., 3., 4., 5., 6.], &[2, 3]).unwrap();
     let _here = place::on(Some(Device::Gpu));
     let y = fun::exp(&(&x * 0.3)).unwrap();
@@ -36,9 +35,7 @@ fn elements_reductions_and_products() {
 
 #[test]
 fn arrays_travel_between_devices() {
-    if !gpu() {
-        return;
-    }
+    let Some(_alone) = gpu() else { return };
     let x = array(&[1., 2., 3.], &[3]).unwrap();
     let y = {
         let _here = place::on(Some(Device::Gpu));
@@ -57,9 +54,7 @@ fn arrays_travel_between_devices() {
 
 #[test]
 fn doubles_run_on_the_cpu_and_say_so_once() {
-    if !gpu() {
-        return;
-    }
+    let Some(_alone) = gpu() else { return };
     let x = from_f64(&[1., 2.], Aval::new([2], Dtype::F64)).unwrap();
     let _here = place::on(Some(Device::Gpu));
     take_notices();
@@ -72,9 +67,7 @@ fn doubles_run_on_the_cpu_and_say_so_once() {
 
 #[test]
 fn numbers_that_change_are_no_new_kernels() {
-    if !gpu() {
-        return;
-    }
+    let Some(_alone) = gpu() else { return };
     let x = array(&[1., 2.], &[2]).unwrap();
     let _here = place::on(Some(Device::Gpu));
     let step = |number: f64| {
