@@ -106,10 +106,10 @@ def written(x, y):
 
 
 @st.composite
-def programs(draw, steps=ROUGH, most=24):
+def programs(draw, steps=ROUGH, most=30):
     """Names of steps, and which of the earlier results each reads."""
     pick = st.tuples(st.sampled_from(sorted(steps)), st.integers(0, 6), st.integers(0, 6))
-    return draw(st.lists(pick, min_size=2, max_size=most)), draw(st.integers(0, 10_000))
+    return draw(st.lists(pick, min_size=5, max_size=most)), draw(st.integers(0, 10_000))
 
 
 def run(steps, x, y):
@@ -132,7 +132,15 @@ def loosely(got, want, tol=2e-4):
 
 @given(programs())
 def test_compiled_is_eager(program):
-    steps, seed = program
+    compiled_is_eager(*program)
+
+
+@pytest.mark.parametrize("name", ROUGH)
+def test_every_step_compiled_is_eager(name):
+    compiled_is_eager(around(name), 3)
+
+
+def compiled_is_eager(steps, seed):
     x, y = arguments(seed)
     f = functools.partial(run, steps)
     want = f(x, y)
@@ -145,7 +153,16 @@ def test_compiled_is_eager(program):
 
 @given(programs(), st.sampled_from([(0, 0), (0, None), (None, 0), (1, 1), (-1, 0)]))
 def test_vmap_is_a_loop(program, axes):
-    steps, seed = program
+    mapped_is_looped(*program, axes)
+
+
+@pytest.mark.parametrize("name", ROUGH)
+def test_vmap_of_every_step_is_a_loop(name):
+    for axes in [(0, 0), (None, 0), (1, None)]:
+        mapped_is_looped(around(name), 3, axes)
+
+
+def mapped_is_looped(steps, seed, axes):
     rng = np.random.default_rng(seed)
     n = 3
 
@@ -178,9 +195,22 @@ def test_vmap_is_a_loop(program, axes):
     loosely(pushed, np.stack([numpy(t) for t in looped]))
 
 
-@given(programs(SMOOTH, 12))
+@given(programs(SMOOTH, 14))
 def test_slopes_are_difference_quotients(program):
-    steps, seed = program
+    slopes_are_quotients(*program)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_slopes_of_every_step(name):
+    slopes_are_quotients(around(name), 3)
+
+
+def around(name):
+    """A program in which a step reads what was computed, and is read by what follows."""
+    return [("sin", 1, 0), ("tanh", 1, 0), (name, 0, 1), ("multiply", 0, 2), (name, 2, 0), ("add", 0, 1)]
+
+
+def slopes_are_quotients(steps, seed):
     x, y = arguments(seed, pb.float64)
     a, b = arguments(seed + 1, pb.float64)
     mix = MIX.astype(pb.float64)
