@@ -1,5 +1,7 @@
 //! The same path on the GPU, and between the devices. Without an adapter there is nothing to test, and it says so.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use pullback::{
     Array, Aval, Device, Dtype, array, available, eval, from_f64, fun, place, take_notices, to_f64,
 };
