@@ -2,20 +2,20 @@
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pullback::transform::{self, Traced};
 use pullback::{Array, Aval, Device, place};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::array::PyArray;
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
 use crate::random;
 use crate::tree::{self, Tree};
-use crate::vmap::call_tree;
+use crate::vmap::{both, call_tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
 thread_local! {
@@ -65,6 +65,8 @@ struct Entry {
     shape: Tree,
     /// How many arrays the function returned; the rest is state.
     results: usize,
+    /// Whether it drew random numbers from the global state.
+    draws: bool,
 }
 
 /// Structures that one function keeps.
@@ -78,6 +80,8 @@ pub struct Compiled {
     outputs: Py<PyAny>,
     shapeless: bool,
     entries: Mutex<Vec<Arc<Entry>>>,
+    /// The structure of the state where no inputs are named.
+    plain: OnceLock<Tree>,
 }
 
 looks_like_its_function!(Compiled);
@@ -113,6 +117,7 @@ pub fn compile(
         outputs: outputs.unwrap_or_else(|| py.None()),
         shapeless,
         entries: Mutex::default(),
+        plain: OnceLock::new(),
     };
     wrap::dressed(fun, compiled)
 }
@@ -221,22 +226,20 @@ impl Compiled {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Clone::clone);
-        let (mut arrays, tree) = tree::flatten(PyTuple::new(py, [args.as_any(), kwargs.as_any()])?.as_any())?;
+        let (mut arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
         let random = random::state(py)?;
-        let state = PyTuple::new(py, [self.inputs.bind(py), random.bind(py).as_any()])?;
-        let (held, state_tree) = tree::flatten(state.as_any())?;
+        let random = random.bind(py);
+        let (held, state_tree) = self.state(py, random)?;
         arrays.extend(held);
         let avals: Vec<Aval> = arrays.iter().map(|x| x.aval().clone()).collect();
-        let changed = PyTuple::new(py, [self.outputs.bind(py), random.bind(py).as_any()])?;
         let entry = match self.known(py, &tree, &state_tree, &avals)? {
             Some(entry) => entry,
-            None => self.trace(py, tree, state_tree, avals, &state, &changed)?,
+            None => self.trace(py, tree, state_tree, avals, random)?,
         };
         let outs = entry.traced.call(&arrays).or_raise()?;
         let (results, after) = outs.split_at(entry.results);
         let mut targets = Vec::new();
-        places(changed.as_any(), &mut targets, 0)?;
+        self.changed(py, random, entry.draws, &mut targets)?;
         if targets.len() != after.len() {
             return Err(convert::broken("[compile] expected the outputs to keep their structure"));
         }
@@ -244,6 +247,37 @@ impl Compiled {
             place.put(Bound::new(py, PyArray::new(array.clone()))?.as_any())?;
         }
         entry.shape.rebuild(py, results)
+    }
+
+    /// Arrays that are read besides the arguments: those named, and the random state.
+    fn state(&self, py: Python<'_>, random: &Bound<'_, PyList>) -> PyResult<(Vec<Array>, Tree)> {
+        if self.inputs.is_none(py)
+            && random.len() == 1
+            && let Ok(key) = random.get_item(0)?.cast_exact::<PyArray>()
+            && let Some(tree) = self.plain.get()
+        {
+            return Ok((vec![key.get().get()], tree.clone()));
+        }
+        let both = PyTuple::new(py, [self.inputs.bind(py), random.as_any()])?;
+        let (held, tree) = tree::flatten(both.as_any())?;
+        if self.inputs.is_none(py) && held.len() == 1 {
+            let _ = self.plain.set(tree.clone());
+        }
+        Ok((held, tree))
+    }
+
+    /// Places of the arrays that are written.
+    fn changed<'py>(
+        &self,
+        py: Python<'py>,
+        random: &Bound<'py, PyList>,
+        draws: bool,
+        found: &mut Vec<Place<'py>>,
+    ) -> PyResult<()> {
+        if !self.outputs.is_none(py) {
+            places(self.outputs.bind(py), found, 0)?;
+        }
+        if draws { places(random.as_any(), found, 0) } else { Ok(()) }
     }
 
     fn known(
@@ -276,11 +310,11 @@ impl Compiled {
         tree: Tree,
         state_tree: Tree,
         avals: Vec<Aval>,
-        state: &Bound<'py, PyTuple>,
-        changed: &Bound<'py, PyTuple>,
+        random: &Bound<'py, PyList>,
     ) -> PyResult<Arc<Entry>> {
         let mut before = Vec::new();
-        places(state.as_any(), &mut before, 0)?;
+        places(self.inputs.bind(py), &mut before, 0)?;
+        places(random.as_any(), &mut before, 0)?;
         let originals = before.iter().map(array_of).collect::<PyResult<Vec<Array>>>()?;
         let taken = RefCell::new(None);
         let touching = Touching::start();
@@ -292,12 +326,18 @@ impl Compiled {
                 }
                 let (mut outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
                 let results = outs.len();
+                let mut keys = Vec::new();
+                places(random.as_any(), &mut keys, 0)?;
+                // A key that is still the leaf was not used, and need not be put back.
+                let same = |(key, leaf): (&Array, &Array)| key.key() == leaf.key();
+                let now = keys.iter().map(array_of).collect::<PyResult<Vec<Array>>>()?;
+                let draws = !now.iter().rev().zip(held.iter().rev()).all(same);
                 let mut after = Vec::new();
-                places(changed.as_any(), &mut after, 0)?;
+                self.changed(py, random, draws, &mut after)?;
                 for place in &after {
                     outs.push(array_of(place)?);
                 }
-                taken.replace(Some((shape, results)));
+                taken.replace(Some((shape, results, draws)));
                 Ok(outs)
             };
             run().map_err(host)
@@ -314,11 +354,17 @@ impl Compiled {
         }
         let traced = traced.or_raise()?;
         wrap::warn(py)?;
-        let (shape, results) =
+        let (shape, results, draws) =
             taken.take().ok_or_else(|| convert::broken("[compile] expected the function to be called"))?;
         let device = place::current();
-        let entry = Entry { tree, state: state_tree, avals, device, uses, traced, shape, results };
+        let entry = Entry { tree, state: state_tree, avals, device, uses, traced, shape, results, draws };
         let entry = Arc::new(entry);
+        self.keep(entry.clone());
+        Ok(entry)
+    }
+
+    /// Keeps an entry, and lets go of those that are of no use any more.
+    fn keep(&self, entry: Arc<Entry>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // What was traced with other rules is of no use any more.
         let current = |(version, was): &Use| version.load(Ordering::Relaxed) == *was;
@@ -333,9 +379,8 @@ impl Compiled {
         if entries.len() >= ENTRIES_MAX {
             stale.push(entries.remove(0));
         }
-        entries.push(entry.clone());
+        entries.push(entry);
         drop(entries);
         drop(stale);
-        Ok(entry)
     }
 }

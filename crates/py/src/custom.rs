@@ -15,7 +15,7 @@ use crate::error::{OrRaise, guard, host};
 use crate::rules::{CallRules, Rule, RuleSet};
 use crate::site;
 use crate::tree::{self, Tree};
-use crate::vmap::{Slot, call_tree, keep, kept};
+use crate::vmap::{Slot, both, call_tree, keep, kept};
 use crate::wrap::{self, looks_like_its_function};
 
 /// A function with rules of its own for derivatives and batches.
@@ -44,7 +44,7 @@ pub struct CustomFunction {
     missing: Missing,
     captured: Captured,
     /// Names of the parameters, for messages, once somebody asked.
-    names: OnceLock<Vec<String>>,
+    names: OnceLock<Arc<[String]>>,
     rules: Mutex<Arc<RuleSet>>,
     /// Counts registrations: what was compiled with other rules is of no use.
     version: Arc<AtomicU64>,
@@ -114,8 +114,8 @@ impl CustomFunction {
     }
 
     /// Names of the parameters; what `*args` takes is numbered.
-    fn names(&self, py: Python<'_>) -> &[String] {
-        self.names.get_or_init(|| parameter_names(self.fun.bind(py)).unwrap_or_default())
+    fn names(&self, py: Python<'_>) -> Arc<[String]> {
+        self.names.get_or_init(|| parameter_names(self.fun.bind(py)).unwrap_or_default().into()).clone()
     }
 
     /// Paths of the arrays in a tree of `(args, kwargs)`: by far most arguments are arrays themselves.
@@ -123,7 +123,7 @@ impl CustomFunction {
         &self,
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
-        kwargs: &Bound<'_, PyDict>,
+        kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Vec<String>> {
         let names = self.names(py);
         let mut paths = Vec::with_capacity(args.len());
@@ -135,7 +135,7 @@ impl CustomFunction {
                 paths.extend(tree::flatten(&arg)?.1.paths(py, &root));
             }
         }
-        for (key, value) in kwargs.iter() {
+        for (key, value) in kwargs.into_iter().flat_map(|kwargs| kwargs.iter()) {
             paths.extend(tree::flatten(&value)?.1.paths(py, &key.to_string()));
         }
         Ok(paths)
@@ -145,11 +145,10 @@ impl CustomFunction {
         &self,
         py: Python<'py>,
         args: &Bound<'py, PyTuple>,
-        kwargs: &Bound<'py, PyDict>,
+        kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         compile::touch(&self.version);
-        let both = PyTuple::new(py, [args.as_any(), kwargs.as_any()])?;
-        let (arrays, tree) = tree::flatten(both.as_any())?;
+        let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
         let rules = self.rules();
         let slot = Slot::default();
         let (fun, keeper, body_tree) = (self.fun.clone_ref(py), slot.clone(), tree.clone());
@@ -170,9 +169,7 @@ impl CustomFunction {
             missing: self.missing,
             captured: self.captured,
         };
-        let roots: Vec<String> =
-            (0..args.len()).map(|i| names.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"))).collect();
-        let rules = CallRules { rules, tree, slot: slot.clone(), name: self.name.clone(), roots };
+        let rules = CallRules { rules, tree, slot: slot.clone(), name: self.name.clone(), roots: names };
         let owner = Owner { func: Arc::new(func), rules: Arc::new(rules) };
         let outs = guard(|| transform::custom::call(&owner, site::caller(py), &arrays).or_raise())?;
         let shape: Tree = kept(&slot)?;
@@ -294,10 +291,7 @@ impl CustomFunction {
             // Nothing can look back at this call.
             return self.fun.bind(py).call(args, kwargs);
         }
-        match kwargs {
-            Some(kwargs) => self.call(py, args, kwargs),
-            None => self.call(py, args, &PyDict::new(py)),
-        }
+        self.call(py, args, kwargs)
     }
 
     fn __repr__(&self) -> String {

@@ -83,8 +83,8 @@ pub struct CallRules {
     pub slot: Slot,
     /// The function's name.
     pub name: String,
-    /// Names of the positional arguments.
-    pub roots: Vec<String>,
+    /// Names of the parameters.
+    pub roots: Arc<[String]>,
 }
 
 /// What Python code did: a result, or an error of ours that names what it returned.
@@ -122,13 +122,9 @@ impl CallRules {
         Ok(Err(Error::rule(format!("{rule} rule of '{}'{text}", self.name))))
     }
 
-    /// How many arrays are among the positional arguments, and how many positional arguments there are.
-    fn positional(&self) -> (usize, usize) {
-        let (mut left, mut at, mut arrays) = (1, 1, 0);
-        let count = match &self.tree.0[1] {
-            Part::Tuple(n) => *n,
-            _ => 0,
-        };
+    /// How many arrays are below part `at`, and the part behind it.
+    fn below(&self, mut at: usize) -> (usize, usize) {
+        let (mut left, mut arrays) = (1, 0);
         while left > 0 {
             left -= 1;
             match &self.tree.0[at] {
@@ -140,13 +136,30 @@ impl CallRules {
             }
             at += 1;
         }
-        (arrays, count)
+        (arrays, at)
+    }
+
+    /// How many arrays are among the positional arguments, and how many positional arguments there are.
+    fn positional(&self) -> (usize, usize) {
+        let count = match &self.tree.0[1] {
+            Part::Tuple(n) => *n,
+            _ => 0,
+        };
+        (self.below(1).0, count)
+    }
+
+    /// The name of a positional argument, for messages.
+    fn root(&self, i: usize) -> String {
+        self.roots.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"))
     }
 
     /// Gradients of the arrays in the order of the arguments.
     fn gradients(&self, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
         if result.is_none() {
             return Ok(Ok(Value::None));
+        }
+        if let Some(found) = self.plain(call, result) {
+            return Ok(Ok(found));
         }
         let (arrays, count) = self.positional();
         let keywords = call.inputs.len() - arrays;
@@ -157,16 +170,15 @@ impl CallRules {
                 let n = sequence(&result).map_or(1, |items| items.len());
                 let gradients = if n == 1 { "1 gradient".to_string() } else { format!("{n} gradients") };
                 let s = if count == 1 { "" } else { "s" };
-                let text =
-                    format!(" returned {gradients} for {count} argument{s} ({})", self.roots.join(", "));
+                let names: Vec<String> = (0..count).map(|i| self.root(i)).collect();
+                let text = format!(" returned {gradients} for {count} argument{s} ({})", names.join(", "));
                 return self.error("vjp", &text);
             }
         };
         // The tree is (args, kwargs): its first argument is part 2.
         let mut conform = Conform::new(&self.tree, 2);
         for (i, item) in items.iter().enumerate() {
-            let path = self.roots.get(i).cloned().unwrap_or_else(|| i.to_string());
-            if let Err(misfit) = conform.read(item.as_ref(), &path)? {
+            if let Err(misfit) = conform.read(item.as_ref(), &self.root(i))? {
                 return self.error("vjp", &format!(", argument {misfit}"));
             }
         }
@@ -187,6 +199,22 @@ impl CallRules {
         Ok(Ok(Value::Tuple(conform.found)))
     }
 
+    /// The most frequent case: all arguments are arrays, and so are all gradients.
+    fn plain(&self, call: &Call, result: &Bound<'_, PyAny>) -> Option<Value> {
+        let n = call.inputs.len();
+        if !self.tree.is_flat(2, n) {
+            return None;
+        }
+        let array = |value: &Bound<'_, PyAny>| {
+            value.cast_exact::<PyArray>().ok().map(|array| Value::Array(array.get().get()))
+        };
+        if n == 1 {
+            return array(result);
+        }
+        let tuple = result.cast_exact::<PyTuple>().ok().filter(|tuple| tuple.len() == n)?;
+        tuple.iter().map(|item| array(&item)).collect::<Option<Vec<Value>>>().map(Value::Tuple)
+    }
+
     /// Gradients by position, and by keyword where there are some.
     fn split<'py>(
         &self,
@@ -199,9 +227,7 @@ impl CallRules {
             && let Ok(named) = pair.get_item(1)?.cast_into::<PyDict>()
         {
             let full = PyDict::new(result.py());
-            if let Some(Part::Dict(keys)) =
-                self.tree.0.iter().rev().find(|part| matches!(part, Part::Dict(_)))
-            {
+            if let Part::Dict(keys) = &self.tree.0[self.below(1).1] {
                 for key in keys {
                     full.set_item(key, named.get_item(key)?)?;
                 }
@@ -251,25 +277,12 @@ impl CallRules {
     /// Positional arguments that hold arrays.
     fn holders(&self, count: usize) -> Vec<usize> {
         let mut at = 2;
-        let mut holders = Vec::new();
-        for i in 0..count {
-            let (mut left, mut any) = (1, false);
-            while left > 0 {
-                left -= 1;
-                match &self.tree.0[at] {
-                    Part::Leaf => any = true,
-                    Part::Static(_) | Part::Empty => {}
-                    Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => left += n,
-                    Part::Dict(keys) => left += keys.len(),
-                    Part::Data(_, names) => left += names.len(),
-                }
-                at += 1;
-            }
-            if any {
-                holders.push(i);
-            }
-        }
-        holders
+        let holds = |_: &usize| {
+            let (arrays, next) = self.below(at);
+            at = next;
+            arrays > 0
+        };
+        (0..count).filter(holds).collect()
     }
 
     fn outputs<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<(Tree, Bound<'py, PyAny>)> {
@@ -377,7 +390,7 @@ impl Rules for CallRules {
             let leaves = objects(py, cotangents, &call.outputs, self.rules.symbolic_vjp);
             let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
             let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
-            let kwargs = (!kwargs.is_empty()).then_some(&kwargs);
+            let kwargs = kwargs.as_ref();
             let fun = rule.fun.bind(py);
             let result = if rule.two {
                 fun.call((primals, cotangents), kwargs)?
@@ -411,8 +424,7 @@ impl Rules for CallRules {
             };
             let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
             let tangents = unwrapped(&both.get_item(0)?.cast_into::<PyTuple>()?)?;
-            let kwargs = (!kwargs.is_empty()).then_some(&kwargs);
-            let result = rule.fun.bind(py).call((primals, tangents), kwargs)?;
+            let result = rule.fun.bind(py).call((primals, tangents), kwargs.as_ref())?;
             self.tangents(&kept(&self.slot)?, &result)
         })
     }
@@ -429,11 +441,11 @@ impl Rules for CallRules {
             let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
             let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
             let places = unwrapped(&both.get_item(0)?.cast_into::<PyTuple>()?)?;
+            let mut kwargs = kwargs;
             if rule.axis_size {
-                kwargs.set_item("axis_size", size)?;
+                kwargs.get_or_insert_with(|| PyDict::new(py)).set_item("axis_size", size)?;
             }
-            let kwargs = (!kwargs.is_empty()).then_some(&kwargs);
-            let result = rule.fun.bind(py).call((unwrapped(&args)?, places), kwargs)?;
+            let result = rule.fun.bind(py).call((unwrapped(&args)?, places), kwargs.as_ref())?;
             self.mapped(py, &result)
         })
     }

@@ -229,8 +229,7 @@ impl Checkpointed {
         if !transform::any_active() {
             return self.fun.bind(py).call(args, kwargs);
         }
-        let kwargs = kwargs.map_or_else(|| PyDict::new(py), Clone::clone);
-        let (arrays, tree) = tree::flatten(PyTuple::new(py, [args.as_any(), kwargs.as_any()])?.as_any())?;
+        let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
         let slot = Slot::default();
         let (fun, keeper) = (self.fun.clone_ref(py), slot.clone());
         let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
@@ -253,8 +252,18 @@ impl Checkpointed {
 /// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
 pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Vec<Array>, Tree)> {
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
-    let kwargs = (!kwargs.is_empty()).then_some(&kwargs);
-    tree::flatten(&fun.call(&args, kwargs)?)
+    tree::flatten(&fun.call(&args, kwargs.as_ref())?)
+}
+
+/// Positional and keyword arguments as one tree; `None` stands for no keywords.
+pub fn both<'py>(
+    py: Python<'py>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let kwargs = kwargs.filter(|kwargs| !kwargs.is_empty());
+    let none = py.None().into_bound(py);
+    PyTuple::new(py, [args.as_any(), kwargs.map_or(&none, |kwargs| kwargs.as_any())])
 }
 
 /// Positional and keyword arguments of a tree of both.
@@ -262,7 +271,9 @@ pub fn arguments<'py>(
     py: Python<'py>,
     tree: &Tree,
     leaves: &[Array],
-) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
-    let both = tree.rebuild(py, leaves)?;
-    Ok((both.get_item(0)?.cast_into::<PyTuple>()?, both.get_item(1)?.cast_into::<PyDict>()?))
+) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    let both = tree.rebuild(py, leaves)?.cast_into::<PyTuple>()?;
+    let named = both.get_item(1)?;
+    let named = if named.is_none() { None } else { Some(named.cast_into::<PyDict>()?) };
+    Ok((both.get_item(0)?.cast_into::<PyTuple>()?, named))
 }
