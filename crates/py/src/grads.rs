@@ -7,12 +7,13 @@ use pullback::{Array, Scalar};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::args::Ints;
 use crate::array::PyArray;
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
+use crate::listed::{Listed, fitted, returned};
 use crate::tree::{self, Tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
@@ -342,55 +343,6 @@ impl Gradient {
 /// Two lists of trees.
 type Lists<'py> = (Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>);
 
-/// Arrays given as a sequence of trees; a single array stands for a sequence of one.
-struct Listed {
-    trees: Vec<(Tree, usize)>,
-    arrays: Vec<Array>,
-}
-
-impl Listed {
-    fn of(op: &str, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Listed> {
-        let items: Vec<Bound<'_, PyAny>> =
-            if value.is_instance_of::<PyArray>() || value.is_instance_of::<PyDict>() {
-                vec![value.clone()]
-            } else {
-                value
-                    .try_iter()
-                    .map_err(|_| {
-                        let got = value.get_type();
-                        PyTypeError::new_err(format!("[{op}] expected a list of arrays as {what}, got {got}"))
-                    })?
-                    .collect::<PyResult<_>>()?
-            };
-        let mut listed = Listed { trees: Vec::new(), arrays: Vec::new() };
-        for item in items {
-            let (arrays, tree) = tree::flatten_numbers(&item)?;
-            listed.trees.push((tree, arrays.len()));
-            listed.arrays.extend(arrays);
-        }
-        Ok(listed)
-    }
-
-    fn objects<'py>(&self, py: Python<'py>, arrays: &[Array]) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let mut rest = arrays;
-        let mut objects = Vec::with_capacity(self.trees.len());
-        for (tree, count) in &self.trees {
-            let (own, others) = rest.split_at(*count);
-            objects.push(tree.rebuild(py, own)?);
-            rest = others;
-        }
-        Ok(objects)
-    }
-}
-
-/// What a function returned, as a list: the items of a tuple or a list, or itself.
-fn returned(op: &str, result: &Bound<'_, PyAny>) -> PyResult<Listed> {
-    if result.is_instance_of::<PyTuple>() || result.is_instance_of::<PyList>() {
-        return Listed::of(op, "results", result);
-    }
-    Listed::of(op, "results", PyTuple::new(result.py(), [result])?.as_any())
-}
-
 /// The outputs of `fun` at `primals`, and the products of `cotangents` (one for each output) with its Jacobian (one
 /// for each primal), as two lists.
 ///
@@ -407,7 +359,7 @@ pub fn vjp<'py>(
     let py = fun.py();
     guard(|| {
         let given = Listed::of("vjp", "primals", primals)?;
-        let seeds = Listed::of("vjp", "cotangents", cotangents)?;
+        let mut seeds = Listed::of("vjp", "cotangents", cotangents)?.arrays;
         let shape = RefCell::new(None);
         let inner = |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
             let run = || -> PyResult<Listed> {
@@ -420,23 +372,15 @@ pub fn vjp<'py>(
             Ok(arrays)
         };
         let (outs, pullback) = transform::vjp(&inner, &given.arrays).or_raise()?;
-        let pulled = pullback.call_dense(&fitted(&seeds.arrays, &outs)).or_raise()?;
-        wrap::warn(py)?;
-        let shape =
+        let shape: Listed =
             shape.take().ok_or_else(|| convert::broken("[vjp] expected the function to be called"))?;
+        if let Some(matched) = shape.matched("vjp", "cotangents", cotangents)? {
+            seeds = matched;
+        }
+        let pulled = pullback.call_dense(&fitted(&seeds, &outs)).or_raise()?;
+        wrap::warn(py)?;
         Ok((shape.objects(py, &outs)?, given.objects(py, &pulled)?))
     })
-}
-
-/// Scalars given as Python numbers take the types of what they belong to.
-fn fitted(seeds: &[Array], outs: &[Array]) -> Vec<Array> {
-    let fit = |(i, seed): (usize, &Array)| match outs.get(i) {
-        Some(out) if seed.as_const().is_some() && seed.ndim() == 0 && out.ndim() == 0 && out.is_inexact() => {
-            seed.as_const().map_or_else(|| seed.clone(), |value| Array::scalar(value, out.dtype()))
-        }
-        _ => seed.clone(),
-    };
-    seeds.iter().enumerate().map(fit).collect()
 }
 
 /// The outputs of `fun` at `primals`, and the products of its Jacobian with `tangents` (one for each primal), as two
@@ -455,7 +399,10 @@ pub fn jvp<'py>(
     let py = fun.py();
     guard(|| {
         let given = Listed::of("jvp", "primals", primals)?;
-        let seeds = Listed::of("jvp", "tangents", tangents)?;
+        let seeds = match given.matched("jvp", "tangents", tangents)? {
+            Some(matched) => matched,
+            None => Listed::of("jvp", "tangents", tangents)?.arrays,
+        };
         let shape = RefCell::new(None);
         let inner = |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
             let run = || -> PyResult<Listed> {
@@ -467,7 +414,7 @@ pub fn jvp<'py>(
             shape.replace(Some(listed));
             Ok(arrays)
         };
-        let seeds = fitted(&seeds.arrays, &given.arrays);
+        let seeds = fitted(&seeds, &given.arrays);
         let (outs, pushed) = transform::jvp_dense(&inner, &given.arrays, &seeds).or_raise()?;
         wrap::warn(py)?;
         let shape =

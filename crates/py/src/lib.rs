@@ -1,7 +1,7 @@
 //! Floor 6: Python's door. The only crate that knows PyO3.
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
-//! `fun_*` rooms its functions; `tree` the containers; `grads`, `vmap`, `compile` and `wrap` the transforms;
+//! `fun_*` rooms its functions; `tree` the containers; `grads`, `listed`, `vmap`, `compile` and `wrap` the transforms;
 //! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
 //! left; `error` what crosses the border when something fails.
 
@@ -22,6 +22,7 @@ mod fun_reduce;
 mod fun_shape;
 mod grads;
 mod index;
+mod listed;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
 mod random;
@@ -64,7 +65,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
-    Ok(())
+    // PyO3 lists private names too.
+    module.delattr("__all__")
 }
 
 fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -84,10 +86,6 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<device::PyStream>()?;
     module.add_class::<device::PyStreamContext>()?;
     module.add_class::<custom::CustomFunction>()?;
-    module.add_class::<grads::Gradient>()?;
-    module.add_class::<vmap::Mapped>()?;
-    module.add_class::<vmap::Checkpointed>()?;
-    module.add_class::<compile::Compiled>()?;
     module.add_class::<index::ArrayAt>()?;
     module.add_class::<index::ArrayAtIndices>()
 }
