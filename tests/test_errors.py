@@ -1,4 +1,4 @@
-"""Each error names the operation, what it expected and what it got; and after any of them the engine works on."""
+"""Each error names the operation, what it expected and what it got; after any of them the engine works on."""
 
 import numpy as np
 import pullback as pb

@@ -14,31 +14,31 @@ TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
 
 HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-class SupportsArray(Protocol):
+class _SupportsArray(Protocol):
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-class SupportsBuffer(Protocol):
+class _SupportsBuffer(Protocol):
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
-class SupportsDLPack(Protocol):
+class _SupportsDLPack(Protocol):
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-Scalar = bool | int | float | complex
-ArrayLike = array | Scalar | SupportsArray | SupportsBuffer | SupportsDLPack | Sequence[Any]
-DtypeLike = Dtype | str | type
-StreamOrDevice = Device | Stream | str | None
+_Scalar = bool | int | float | complex
+_ArrayLike = array | _Scalar | _SupportsArray | _SupportsBuffer | _SupportsDLPack | Sequence[Any]
+_DtypeLike = Dtype | str | type
+_StreamOrDevice = Device | Stream | str | None
 """
 
 AXES = "None | int | Sequence[int]"
 AXIS = "None | int"
 TYPES = {
-    "stream": "StreamOrDevice",
-    "dtype": "DtypeLike | None",
+    "stream": "_StreamOrDevice",
+    "dtype": "_DtypeLike | None",
     "shape": "int | Sequence[int]",
     "keepdims": "bool",
     "ddof": "float",
@@ -67,14 +67,14 @@ TYPES = {
     "destination": "int",
     "start_axis": "int",
     "end_axis": "int",
-    "arrays": "Sequence[ArrayLike] | array",
+    "arrays": "Sequence[_ArrayLike] | array",
     "indices_or_sections": "int | Sequence[int]",
     "axes": AXES,
-    "start": "Scalar",
-    "stop": "Scalar | None",
-    "step": "Scalar | None",
-    "a_min": "ArrayLike | None",
-    "a_max": "ArrayLike | None",
+    "start": "_Scalar",
+    "stop": "_Scalar | None",
+    "step": "_Scalar | None",
+    "a_min": "_ArrayLike | None",
+    "a_max": "_ArrayLike | None",
     "fun": "Callable[..., Any]",
     "argnums": AXES,
     "argnames": "None | str | Sequence[str]",
@@ -84,18 +84,18 @@ TYPES = {
     "axis_size": "int | None",
     "seed": "int",
     "key": "array | None",
-    "low": "ArrayLike",
-    "high": "ArrayLike",
-    "loc": "ArrayLike | None",
-    "scale": "ArrayLike | None",
+    "low": "_ArrayLike",
+    "high": "_ArrayLike",
+    "loc": "_ArrayLike | None",
+    "scale": "_ArrayLike | None",
     "num_samples": "int | None",
     "shapeless": "bool",
     "primals": "Any",
     "cotangents": "Any",
     "tangents": "Any",
-    "device": "StreamOrDevice",
+    "device": "_StreamOrDevice",
     "value": "Any",
-    "constant_values": "ArrayLike",
+    "constant_values": "_ArrayLike",
     "args": "Any",
     "shapes": "Sequence[int]",
     "spec": "str",
@@ -108,11 +108,11 @@ LOCAL = {
     ("compile", "inputs"): "Any",
     ("compile", "outputs"): "Any",
     ("stop_gradient", "a"): "Any",
-    ("astype", "dtype"): "DtypeLike",
-    ("view", "dtype"): "DtypeLike",
-    ("permutation", "x"): "int | ArrayLike",
+    ("astype", "dtype"): "_DtypeLike",
+    ("view", "dtype"): "_DtypeLike",
+    ("permutation", "x"): "int | _ArrayLike",
     ("expand_dims", "axis"): "int | Sequence[int]",
-    ("broadcast_arrays", "arrays"): "ArrayLike",
+    ("broadcast_arrays", "arrays"): "_ArrayLike",
     ("set_default_device", "device"): "Device | str",
     ("split_key", "key"): "array",
     ("split", "key"): "array",
@@ -180,29 +180,32 @@ RETURNS = {
 WRAPPERS = """
 def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
 def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
-def vmap(fun: Callable[P, R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[P, R]:{vmap}
-def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:{checkpoint}
-def compile(fun: Callable[P, R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[P, R]:{compile}
+def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[_P, _R]:{vmap}
+def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:{checkpoint}
+def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:{compile}
 
-class custom_function(Generic[P, R]):{custom_function}
-    def __init__(self, fun: Callable[P, R], *, missing: str = "body", captured: str = "constant") -> None: ...
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+@final
+class custom_function(Generic[_P, _R]):{custom_function}
+    @property
+    def __wrapped__(self) -> Callable[_P, _R]: ...
+    def __new__(cls, fun: Callable[_P, _R], *, missing: str = "body", captured: str = "constant") -> Self: ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
     @overload
-    def __get__(self, instance: None, owner: Any = None) -> custom_function[P, R]: ...
+    def __get__(self, instance: None, owner: Any = None, /) -> custom_function[_P, _R]: ...
     @overload
-    def __get__(self, instance: object, owner: Any = None) -> Callable[..., R]: ...
+    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
     @overload
-    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload
-    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
     @overload
-    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload
-    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
     @overload
-    def vmap(self, rule: Callable[..., Any]) -> custom_function[P, R]: ...
+    def vmap(self, rule: Callable[..., Any]) -> custom_function[_P, _R]: ...
     @overload
-    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
 """
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
 
@@ -228,7 +231,7 @@ def kind(function: str, parameter: inspect.Parameter) -> str:
             return LOCAL[key]
     if name == "axis":
         return AXES if function in MANY_AXES else "int" if function in INT_AXIS else AXIS
-    return TYPES.get(name, "ArrayLike")
+    return TYPES.get(name, "_ArrayLike")
 
 
 def signature(function: str, member) -> str:
@@ -282,9 +285,9 @@ OPERATORS = [
 def array_class() -> str:
     """The stub of the array."""
     cls = _core.array
-    out = [f"class array:{text(cls, '')}\n"]
+    out = [f"@final\nclass array:{text(cls, '')}\n"]
     out.append("    __array_priority__: float\n")
-    out.append("    def __init__(self, value: ArrayLike, dtype: DtypeLike | None = None) -> None: ...\n")
+    out.append("    def __new__(cls, value: _ArrayLike, dtype: _DtypeLike | None = None) -> Self: ...\n")
     getters = {
         "shape": "tuple[int, ...]",
         "ndim": "int",
@@ -300,6 +303,9 @@ def array_class() -> str:
         out.append(f"    @property\n    def {name}(self) -> {returns}:{text(getattr(cls, name), '    ')}\n")
     for name in OPERATORS:
         for form in ("", "r", "i"):
+            if name == "pow":
+                out.append(f"    def __{form}pow__(self, other: Any, mod: Any = None, /) -> array: ...\n")
+                continue
             out.append(f"    def __{form}{name}__(self, other: Any, /) -> array: ...\n")
     for name in ["lt", "le", "gt", "ge"]:
         out.append(f"    def __{name}__(self, other: Any, /) -> array: ...\n")
@@ -311,7 +317,8 @@ def array_class() -> str:
     out.append("    def __getitem__(self, key: Any, /) -> array: ...\n")
     out.append("    def __setitem__(self, key: Any, value: Any, /) -> None: ...\n")
     out.append("    def __iter__(self) -> Iterator[array]: ...\n")
-    out.append("    def __divmod__(self, other: Any, /) -> tuple[array, array]: ...\n")
+    for form in ("", "r"):
+        out.append(f"    def __{form}divmod__(self, other: Any, /) -> tuple[array, array]: ...\n")
     out.append("    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...\n")
     out.append(
         "    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n"
@@ -337,40 +344,46 @@ def array_class() -> str:
 
 
 SMALL = """
+@final
 class Dtype:{Dtype}
-    def __init__(self, name: DtypeLike, /) -> None: ...
+    def __new__(cls, name: _DtypeLike) -> Self: ...
     @property
     def size(self) -> int: ...
     @property
     def name(self) -> str: ...
     def __hash__(self) -> int: ...
 
+@final
 class Device:{Device}
-    def __init__(self, kind: StreamOrDevice, index: int = 0, /) -> None: ...
+    def __new__(cls, kind: _StreamOrDevice, index: int = 0, /) -> Self: ...
     @property
     def type(self) -> Device: ...
     def __hash__(self) -> int: ...
 
+@final
 class Stream:{Stream}
     @property
     def device(self) -> Device: ...
     def __hash__(self) -> int: ...
 
+@final
 class StreamContext:{StreamContext}
     def __enter__(self) -> StreamContext: ...
     def __exit__(self, *exception: Any) -> None: ...
 
+@final
 class ArrayAt:{ArrayAt}
     def __getitem__(self, key: Any, /) -> ArrayAtIndices: ...
 
+@final
 class ArrayAtIndices:{ArrayAtIndices}
-    def set(self, value: ArrayLike) -> array: ...
-    def add(self, value: ArrayLike) -> array: ...
-    def subtract(self, value: ArrayLike) -> array: ...
-    def multiply(self, value: ArrayLike) -> array: ...
-    def divide(self, value: ArrayLike) -> array: ...
-    def maximum(self, value: ArrayLike) -> array: ...
-    def minimum(self, value: ArrayLike) -> array: ...
+    def set(self, value: _ArrayLike) -> array: ...
+    def add(self, value: _ArrayLike) -> array: ...
+    def subtract(self, value: _ArrayLike) -> array: ...
+    def multiply(self, value: _ArrayLike) -> array: ...
+    def divide(self, value: _ArrayLike) -> array: ...
+    def maximum(self, value: _ArrayLike) -> array: ...
+    def minimum(self, value: _ArrayLike) -> array: ...
 
 class RuleError(ValueError):{RuleError}
 class DeviceError(RuntimeError):{DeviceError}

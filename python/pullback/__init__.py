@@ -1,8 +1,8 @@
 """pullback: an array engine in which your own derivative rules hold everywhere.
 
-Arrays are lazy: operations build a graph, which is computed when somebody looks. `grad`, `vmap`, `compile` and
-the others turn functions into functions, and compose in any order; a rule given to a `custom_function` holds
-under all of them.
+Arrays are lazy: operations build a graph, which is computed when somebody looks. `grad`, `vmap`, `compile`
+and the others turn functions into functions, and compose in any order; a rule given to a `custom_function`
+holds under all of them.
 
 >>> x = pb.array([1.0, 2.0, 3.0])
 >>> pb.grad(lambda x: (x * x).sum())(x)
@@ -18,7 +18,7 @@ from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
-_sys.modules["pullback.random"] = random  # pyright: ignore[reportArgumentType]
+_sys.modules["pullback.random"] = vars(_core)["random"]
 
 pi = _math.pi
 e = _math.e

@@ -1,24 +1,25 @@
 # Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
-P = ParamSpec("P")
-R = TypeVar("R")
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
-class SupportsArray(Protocol):
+class _SupportsArray(Protocol):
     def __array__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-class SupportsBuffer(Protocol):
+class _SupportsBuffer(Protocol):
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
-class SupportsDLPack(Protocol):
+class _SupportsDLPack(Protocol):
     def __dlpack__(self, *args: Any, **kwargs: Any) -> Any: ...
 
-Scalar = bool | int | float | complex
-ArrayLike = array | Scalar | SupportsArray | SupportsBuffer | SupportsDLPack | Sequence[Any]
-DtypeLike = Dtype | str | type
-StreamOrDevice = Device | Stream | str | None
+_Scalar = bool | int | float | complex
+_ArrayLike = array | _Scalar | _SupportsArray | _SupportsBuffer | _SupportsDLPack | Sequence[Any]
+_DtypeLike = Dtype | str | type
+_StreamOrDevice = Device | Stream | str | None
 
+@final
 class Dtype:
     """
     The type of an array's elements: `pb.float32`, `pb.int64`, ...
@@ -28,13 +29,14 @@ class Dtype:
     >>> pb.Dtype("int8") == pb.int8
     True
     """
-    def __init__(self, name: DtypeLike, /) -> None: ...
+    def __new__(cls, name: _DtypeLike) -> Self: ...
     @property
     def size(self) -> int: ...
     @property
     def name(self) -> str: ...
     def __hash__(self) -> int: ...
 
+@final
 class Device:
     """
     A device: `pb.cpu` or `pb.gpu`.
@@ -42,35 +44,39 @@ class Device:
     >>> pb.cpu
     Device(cpu, 0)
     """
-    def __init__(self, kind: StreamOrDevice, index: int = 0, /) -> None: ...
+    def __new__(cls, kind: _StreamOrDevice, index: int = 0, /) -> Self: ...
     @property
     def type(self) -> Device: ...
     def __hash__(self) -> int: ...
 
+@final
 class Stream:
     """The order of work on a device. Each device has one."""
     @property
     def device(self) -> Device: ...
     def __hash__(self) -> int: ...
 
+@final
 class StreamContext:
     """What `with pb.stream(...)` holds."""
     def __enter__(self) -> StreamContext: ...
     def __exit__(self, *exception: Any) -> None: ...
 
+@final
 class ArrayAt:
     """What `x.at` is: it waits for its indices."""
     def __getitem__(self, key: Any, /) -> ArrayAtIndices: ...
 
+@final
 class ArrayAtIndices:
     """What `x.at[i]` is: it waits for the update."""
-    def set(self, value: ArrayLike) -> array: ...
-    def add(self, value: ArrayLike) -> array: ...
-    def subtract(self, value: ArrayLike) -> array: ...
-    def multiply(self, value: ArrayLike) -> array: ...
-    def divide(self, value: ArrayLike) -> array: ...
-    def maximum(self, value: ArrayLike) -> array: ...
-    def minimum(self, value: ArrayLike) -> array: ...
+    def set(self, value: _ArrayLike) -> array: ...
+    def add(self, value: _ArrayLike) -> array: ...
+    def subtract(self, value: _ArrayLike) -> array: ...
+    def multiply(self, value: _ArrayLike) -> array: ...
+    def divide(self, value: _ArrayLike) -> array: ...
+    def maximum(self, value: _ArrayLike) -> array: ...
+    def minimum(self, value: _ArrayLike) -> array: ...
 
 class RuleError(ValueError):
     """A rule of a custom function is missing, returned something unfit, or cannot be transposed."""
@@ -99,6 +105,7 @@ uint32: Dtype
 uint64: Dtype
 uint8: Dtype
 
+@final
 class array:
     """
     An array: a shape, a type of elements, and elements that are computed when somebody asks.
@@ -113,7 +120,7 @@ class array:
     array takes the array's type.
     """
     __array_priority__: float
-    def __init__(self, value: ArrayLike, dtype: DtypeLike | None = None) -> None: ...
+    def __new__(cls, value: _ArrayLike, dtype: _DtypeLike | None = None) -> Self: ...
     @property
     def shape(self) -> tuple[int, ...]:
         """The size of every axis."""
@@ -165,9 +172,9 @@ class array:
     def __mod__(self, other: Any, /) -> array: ...
     def __rmod__(self, other: Any, /) -> array: ...
     def __imod__(self, other: Any, /) -> array: ...
-    def __pow__(self, other: Any, /) -> array: ...
-    def __rpow__(self, other: Any, /) -> array: ...
-    def __ipow__(self, other: Any, /) -> array: ...
+    def __pow__(self, other: Any, mod: Any = None, /) -> array: ...
+    def __rpow__(self, other: Any, mod: Any = None, /) -> array: ...
+    def __ipow__(self, other: Any, mod: Any = None, /) -> array: ...
     def __matmul__(self, other: Any, /) -> array: ...
     def __rmatmul__(self, other: Any, /) -> array: ...
     def __imatmul__(self, other: Any, /) -> array: ...
@@ -202,6 +209,7 @@ class array:
     def __setitem__(self, key: Any, value: Any, /) -> None: ...
     def __iter__(self) -> Iterator[array]: ...
     def __divmod__(self, other: Any, /) -> tuple[array, array]: ...
+    def __rdivmod__(self, other: Any, /) -> tuple[array, array]: ...
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
@@ -215,80 +223,80 @@ class array:
     def __hash__(self) -> int: ...
     def eval(self) -> None:
         """Computes the elements now."""
-    def abs(self, /, *, stream: StreamOrDevice = None) -> array:
+    def abs(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def all(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def all(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Whether no element along axes is zero.
 
         >>> pb.all(pb.array([0, 1])).item()
         False
         """
-    def any(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def any(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Whether any element along axes is not zero.
 
         >>> pb.any(pb.array([0, 1])).item()
         True
         """
-    def argmax(self, /, axis: None | int = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def argmax(self, /, axis: None | int = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Position of the largest element along an axis (of all elements, if none is named), as `uint32`.
 
         >>> pb.argmax(pb.array([2, 5, 3])).item()
         1
         """
-    def argmin(self, /, axis: None | int = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def argmin(self, /, axis: None | int = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Position of the smallest element along an axis, as `uint32`.
 
         >>> pb.argmin(pb.array([2, 5, 3])).item()
         0
         """
-    def astype(self, /, dtype: DtypeLike, stream: StreamOrDevice = None) -> array:
+    def astype(self, /, dtype: _DtypeLike, stream: _StreamOrDevice = None) -> array:
         """
         The elements as another type.
 
         >>> pb.array([1.7]).astype(pb.int32).item()
         1
         """
-    def cos(self, /, *, stream: StreamOrDevice = None) -> array:
+    def cos(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def cummax(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+    def cummax(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
         Running maximum along an axis.
 
         >>> pb.cummax(pb.array([1, 3, 2]))
         array([1, 3, 3], dtype=int32)
         """
-    def cummin(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+    def cummin(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
         Running minimum along an axis.
 
         >>> pb.cummin(pb.array([3, 1, 2]))
         array([3, 1, 1], dtype=int32)
         """
-    def cumprod(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+    def cumprod(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
         Running product along an axis.
 
         >>> pb.cumprod(pb.array([1, 2, 3]))
         array([1, 2, 6], dtype=int32)
         """
-    def cumsum(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+    def cumsum(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
         Running sum along an axis (over all elements, if none is named).
 
         >>> pb.cumsum(pb.array([1, 2, 3]))
         array([1, 3, 6], dtype=int32)
         """
-    def diag(self, /, k: int = 0, *, stream: StreamOrDevice = None) -> array:
+    def diag(self, /, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
         """A diagonal of a matrix, or a matrix with the diagonal given."""
-    def diagonal(self, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: StreamOrDevice = None) -> array:
+    def diagonal(self, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: _StreamOrDevice = None) -> array:
         """The elements of a diagonal."""
-    def exp(self, /, *, stream: StreamOrDevice = None) -> array:
+    def exp(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def flatten(self, /, start_axis: int = 0, end_axis: int = -1, *, stream: StreamOrDevice = None) -> array:
+    def flatten(self, /, start_axis: int = 0, end_axis: int = -1, *, stream: _StreamOrDevice = None) -> array:
         """Axes from one to another as one."""
     def item(self, /) -> Any:
         """
@@ -297,84 +305,84 @@ class array:
         >>> pb.array(2.5).item()
         2.5
         """
-    def log(self, /, *, stream: StreamOrDevice = None) -> array:
+    def log(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def log10(self, /, *, stream: StreamOrDevice = None) -> array:
+    def log10(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def log1p(self, /, *, stream: StreamOrDevice = None) -> array:
+    def log1p(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def log2(self, /, *, stream: StreamOrDevice = None) -> array:
+    def log2(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def logsumexp(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def logsumexp(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Logarithm of the sum of exponentials over axes, without overflow.
 
         >>> pb.logsumexp(pb.array([1000.0, 1000.0])).item() > 1000
         True
         """
-    def max(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def max(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Largest element along axes.
 
         >>> pb.max(pb.array([2, 5, 3])).item()
         5
         """
-    def mean(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def mean(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Mean over axes.
 
         >>> pb.mean(pb.array([1.0, 2.0, 6.0])).item()
         3.0
         """
-    def min(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def min(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Smallest element along axes.
 
         >>> pb.min(pb.array([2, 5, 3])).item()
         2
         """
-    def moveaxis(self, /, source: int, destination: int, *, stream: StreamOrDevice = None) -> array:
+    def moveaxis(self, /, source: int, destination: int, *, stream: _StreamOrDevice = None) -> array:
         """An axis moved to another place."""
-    def prod(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def prod(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Product over axes.
 
         >>> pb.prod(pb.array([2, 3, 4])).item()
         24
         """
-    def reciprocal(self, /, *, stream: StreamOrDevice = None) -> array:
+    def reciprocal(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def reshape(self, /, *shape: int | Sequence[int], stream: StreamOrDevice = None) -> array:
+    def reshape(self, /, *shape: int | Sequence[int], stream: _StreamOrDevice = None) -> array:
         """The same elements in another shape; one size may be -1."""
-    def round(self, /, decimals: int = 0, *, stream: StreamOrDevice = None) -> array:
+    def round(self, /, decimals: int = 0, *, stream: _StreamOrDevice = None) -> array:
         """The nearest number with so many decimals; halves go to the even one."""
-    def rsqrt(self, /, *, stream: StreamOrDevice = None) -> array:
+    def rsqrt(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def sin(self, /, *, stream: StreamOrDevice = None) -> array:
+    def sin(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def split(self, /, indices_or_sections: int | Sequence[int], axis: int = 0, *, stream: StreamOrDevice = None) -> list[array]:
+    def split(self, /, indices_or_sections: int | Sequence[int], axis: int = 0, *, stream: _StreamOrDevice = None) -> list[array]:
         """An array cut along an axis, into so many equal parts or before these positions."""
-    def sqrt(self, /, *, stream: StreamOrDevice = None) -> array:
+    def sqrt(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def square(self, /, *, stream: StreamOrDevice = None) -> array:
+    def square(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
-    def squeeze(self, /, axis: None | int | Sequence[int] = None, *, stream: StreamOrDevice = None) -> array:
+    def squeeze(self, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
         """Axes of size 1 taken out; all of them, if none is named."""
-    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: StreamOrDevice = None) -> array:
+    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
         """
         Standard deviation over axes; `ddof` is taken off the count.
 
         >>> pb.std(pb.array([1.0, 3.0])).item()
         1.0
         """
-    def sum(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+    def sum(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Sum over axes; over all of them if none is named. Booleans are counted.
 
         >>> pb.sum(pb.array([[1, 2], [3, 4]]), axis=0)
         array([4, 6], dtype=int32)
         """
-    def swapaxes(self, /, axis1: int, axis2: int, *, stream: StreamOrDevice = None) -> array:
+    def swapaxes(self, /, axis1: int, axis2: int, *, stream: _StreamOrDevice = None) -> array:
         """Two axes exchanged."""
     def tolist(self, /) -> Any:
         """
@@ -383,16 +391,16 @@ class array:
         >>> pb.array([[1, 2], [3, 4]]).tolist()
         [[1, 2], [3, 4]]
         """
-    def transpose(self, /, *axes: int | Sequence[int] | None, stream: StreamOrDevice = None) -> array:
+    def transpose(self, /, *axes: int | Sequence[int] | None, stream: _StreamOrDevice = None) -> array:
         """The axes in another order; in reverse, if none is named."""
-    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: StreamOrDevice = None) -> array:
+    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
         """
         Variance over axes; `ddof` is taken off the count.
 
         >>> pb.var(pb.array([1.0, 3.0])).item()
         1.0
         """
-    def view(self, /, dtype: DtypeLike, *, stream: StreamOrDevice = None) -> array:
+    def view(self, /, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
         """The same bytes read as elements of another type."""
 
 def grad(fun: Callable[..., Any], argnums: None | int | Sequence[int] = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:
@@ -417,7 +425,7 @@ def value_and_grad(fun: Callable[..., Any], argnums: None | int | Sequence[int] 
     >>> value.item(), slope.item()
     (9.0, 6.0)
     """
-def vmap(fun: Callable[P, R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[P, R]:
+def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[_P, _R]:
     """
     `fun`, mapped over axes of its arguments.
 
@@ -430,14 +438,14 @@ def vmap(fun: Callable[P, R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size:
     array([[3, 4],
            [6, 8]], dtype=int32)
     """
-def checkpoint(fun: Callable[P, R]) -> Callable[P, R]:
+def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:
     """
     `fun`, which keeps no intermediate values for its gradient, and computes them again instead.
 
     >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
     1.0
     """
-def compile(fun: Callable[P, R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[P, R]:
+def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:
     """
     `fun`, whose Python code runs once for each structure of its arguments: shapes, types, and the values of what
     is no array. `inputs` are lists or dicts of arrays that `fun` reads, `outputs` such that it changes. The state of
@@ -448,7 +456,8 @@ def compile(fun: Callable[P, R], inputs: Any = None, outputs: Any = None, shapel
     2.0
     """
 
-class custom_function(Generic[P, R]):
+@final
+class custom_function(Generic[_P, _R]):
     """
     A function with rules of its own for derivatives and batches.
 
@@ -469,53 +478,55 @@ class custom_function(Generic[P, R]):
     `"derive"` transposes the other rule, `"error"` raises. `captured` says what arrays from outside are to the
     function: `"constant"`, `"error"` or `"differentiate"`.
     """
-    def __init__(self, fun: Callable[P, R], *, missing: str = "body", captured: str = "constant") -> None: ...
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @property
+    def __wrapped__(self) -> Callable[_P, _R]: ...
+    def __new__(cls, fun: Callable[_P, _R], *, missing: str = "body", captured: str = "constant") -> Self: ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
     @overload
-    def __get__(self, instance: None, owner: Any = None) -> custom_function[P, R]: ...
+    def __get__(self, instance: None, owner: Any = None, /) -> custom_function[_P, _R]: ...
     @overload
-    def __get__(self, instance: object, owner: Any = None) -> Callable[..., R]: ...
+    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
     @overload
-    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload
-    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
     @overload
-    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[P, R]: ...
+    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload
-    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
     @overload
-    def vmap(self, rule: Callable[..., Any]) -> custom_function[P, R]: ...
+    def vmap(self, rule: Callable[..., Any]) -> custom_function[_P, _R]: ...
     @overload
-    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[P, R]]: ...
+    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
 
-def abs(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `|x|`. Its derivative at 0 is 0."""
-def add(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def add(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sum, with broadcasting."""
-def addmm(c: ArrayLike, a: ArrayLike, b: ArrayLike, /, alpha: float = 1.0, beta: float = 1.0, *, stream: StreamOrDevice = None) -> array:
+def addmm(c: _ArrayLike, a: _ArrayLike, b: _ArrayLike, /, alpha: float = 1.0, beta: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
     """`alpha * (a @ b) + beta * c`."""
-def all(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def all(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Whether no element along axes is zero.
 
     >>> pb.all(pb.array([0, 1])).item()
     False
     """
-def allclose(a: ArrayLike, b: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: StreamOrDevice = None) -> array:
+def allclose(a: _ArrayLike, b: _ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: _StreamOrDevice = None) -> array:
     """
     Whether all elements of two arrays are nearly equal.
 
     >>> pb.allclose(pb.array(1.0), pb.array(1.0 + 1e-7)).item()
     True
     """
-def any(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def any(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Whether any element along axes is not zero.
 
     >>> pb.any(pb.array([0, 1])).item()
     True
     """
-def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def arange(start: _Scalar, stop: _Scalar | None = None, step: _Scalar | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     `arange(stop)` or `arange(start, stop, step)`: numbers at equal distances, without `stop`.
 
@@ -524,49 +535,49 @@ def arange(start: Scalar, stop: Scalar | None = None, step: Scalar | None = None
     >>> pb.arange(1.0, 2.0, 0.5)
     array([1. , 1.5], dtype=float32)
     """
-def arccos(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arccos(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse cosine."""
-def arccosh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arccosh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic cosine."""
-def arcsin(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arcsin(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse sine."""
-def arcsinh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arcsinh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic sine."""
-def arctan(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arctan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse tangent."""
-def arctan2(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arctan2(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise angle of the point with height `a` and width `b`, with broadcasting."""
-def arctanh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def arctanh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic tangent."""
-def argmax(a: ArrayLike, /, axis: None | int = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def argmax(a: _ArrayLike, /, axis: None | int = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Position of the largest element along an axis (of all elements, if none is named), as `uint32`.
 
     >>> pb.argmax(pb.array([2, 5, 3])).item()
     1
     """
-def argmin(a: ArrayLike, /, axis: None | int = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def argmin(a: _ArrayLike, /, axis: None | int = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Position of the smallest element along an axis, as `uint32`.
 
     >>> pb.argmin(pb.array([2, 5, 3])).item()
     0
     """
-def argsort(a: ArrayLike, /, axis: None | int = -1, *, stream: StreamOrDevice = None) -> array:
+def argsort(a: _ArrayLike, /, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
     """
     The positions that sort the elements along an axis, as `uint32`.
 
     >>> pb.argsort(pb.array([3, 1, 2]))
     array([1, 2, 0], dtype=uint32)
     """
-def array_equal(a: ArrayLike, b: ArrayLike, *, equal_nan: bool = False, stream: StreamOrDevice = None) -> array:
+def array_equal(a: _ArrayLike, b: _ArrayLike, *, equal_nan: bool = False, stream: _StreamOrDevice = None) -> array:
     """
     Whether two arrays have one shape and equal elements.
 
     >>> pb.array_equal(pb.array([1, 2]), pb.array([1, 2])).item()
     True
     """
-def astype(a: ArrayLike, dtype: DtypeLike, *, stream: StreamOrDevice = None) -> array:
+def astype(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements as another type.
 
@@ -575,15 +586,15 @@ def astype(a: ArrayLike, dtype: DtypeLike, *, stream: StreamOrDevice = None) -> 
     """
 def async_eval(*args: Any) -> None:
     """As `eval`. The CPU has computed when it returns; what runs on the GPU may still be on its way."""
-def bitwise_and(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def bitwise_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise and of bits, with broadcasting."""
-def bitwise_invert(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def bitwise_invert(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise exchange of zeros and ones; of booleans, `not`."""
-def bitwise_or(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def bitwise_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise or of bits, with broadcasting."""
-def bitwise_xor(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def bitwise_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise exclusive or of bits, with broadcasting."""
-def broadcast_arrays(*arrays: ArrayLike, stream: StreamOrDevice = None) -> list[array]:
+def broadcast_arrays(*arrays: _ArrayLike, stream: _StreamOrDevice = None) -> list[array]:
     """
     Arrays broadcast to one shape.
 
@@ -597,7 +608,7 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
     >>> pb.broadcast_shapes((2, 1), (3,))
     (2, 3)
     """
-def broadcast_to(a: ArrayLike, /, shape: int | Sequence[int], *, stream: StreamOrDevice = None) -> array:
+def broadcast_to(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     The array repeated along axes of size 1 and new leading axes.
 
@@ -605,48 +616,48 @@ def broadcast_to(a: ArrayLike, /, shape: int | Sequence[int], *, stream: StreamO
     array([[1, 2],
            [1, 2]], dtype=int32)
     """
-def ceil(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def ceil(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smallest integer that is not below."""
-def clip(a: ArrayLike, /, a_min: ArrayLike | None, a_max: ArrayLike | None, *, stream: StreamOrDevice = None) -> array:
+def clip(a: _ArrayLike, /, a_min: _ArrayLike | None, a_max: _ArrayLike | None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements, those below one bound or above the other replaced by it.
 
     >>> pb.clip(pb.array([1, 5, 9]), 2, 8)
     array([2, 5, 8], dtype=int32)
     """
-def concatenate(arrays: Sequence[ArrayLike] | array, axis: None | int = 0, *, stream: StreamOrDevice = None) -> array:
+def concatenate(arrays: Sequence[_ArrayLike] | array, axis: None | int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     Arrays one after the other along an axis.
 
     >>> pb.concatenate([pb.array([1]), pb.array([2, 3])])
     array([1, 2, 3], dtype=int32)
     """
-def cos(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def cos(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise cosine."""
-def cosh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def cosh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic cosine."""
-def cummax(a: ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+def cummax(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
     Running maximum along an axis.
 
     >>> pb.cummax(pb.array([1, 3, 2]))
     array([1, 3, 3], dtype=int32)
     """
-def cummin(a: ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+def cummin(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
     Running minimum along an axis.
 
     >>> pb.cummin(pb.array([3, 1, 2]))
     array([3, 1, 1], dtype=int32)
     """
-def cumprod(a: ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+def cumprod(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
     Running product along an axis.
 
     >>> pb.cumprod(pb.array([1, 2, 3]))
     array([1, 2, 6], dtype=int32)
     """
-def cumsum(a: ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: StreamOrDevice = None) -> array:
+def cumsum(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
     Running sum along an axis (over all elements, if none is named).
 
@@ -655,11 +666,11 @@ def cumsum(a: ArrayLike, /, axis: None | int = None, *, reverse: bool = False, i
     """
 def default_device() -> Device:
     """The device for which operations are built where nothing else is said."""
-def default_stream(device: StreamOrDevice) -> Stream:
+def default_stream(device: _StreamOrDevice) -> Stream:
     """The stream of a device."""
-def degrees(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def degrees(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Radians as degrees."""
-def diag(a: ArrayLike, /, k: int = 0, *, stream: StreamOrDevice = None) -> array:
+def diag(a: _ArrayLike, /, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     A diagonal of a matrix, or a matrix with the diagonal given.
 
@@ -667,20 +678,20 @@ def diag(a: ArrayLike, /, k: int = 0, *, stream: StreamOrDevice = None) -> array
     array([[1, 0],
            [0, 2]], dtype=int32)
     """
-def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: StreamOrDevice = None) -> array:
+def diagonal(a: _ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements of a diagonal, of the last axis of the result.
 
     >>> pb.diagonal(pb.array([[1, 2], [3, 4]]))
     array([1, 4], dtype=int32)
     """
-def divide(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient, with broadcasting. Integers and booleans are divided as `float32`."""
-def equal(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a == b`, with broadcasting."""
-def erf(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def erf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise error function."""
-def erfinv(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def erfinv(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse of the error function."""
 def eval(*args: Any) -> None:
     """
@@ -690,11 +701,11 @@ def eval(*args: Any) -> None:
     >>> y = x * 2
     >>> pb.eval(y)
     """
-def exp(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def exp(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `e ** x`."""
-def exp2(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def exp2(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `2 ** x`."""
-def expand_dims(a: ArrayLike, /, axis: int | Sequence[int], *, stream: StreamOrDevice = None) -> array:
+def expand_dims(a: _ArrayLike, /, axis: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     New axes of size 1.
 
@@ -706,9 +717,9 @@ def explain(fun: Callable[..., Any], *args: Any) -> str:
     The plan by which the arrays that `fun(*args)` returns would be computed, for a person to read. Instead of a
     function, arrays and trees of them may be given.
     """
-def expm1(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def expm1(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `e ** x - 1`, exact near 0."""
-def eye(n: int, m: int | None = None, k: int = 0, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def eye(n: int, m: int | None = None, k: int = 0, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     A matrix with ones on a diagonal.
 
@@ -716,44 +727,44 @@ def eye(n: int, m: int | None = None, k: int = 0, dtype: DtypeLike | None = None
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-def flatten(a: ArrayLike, /, start_axis: int = 0, end_axis: int = -1, *, stream: StreamOrDevice = None) -> array:
+def flatten(a: _ArrayLike, /, start_axis: int = 0, end_axis: int = -1, *, stream: _StreamOrDevice = None) -> array:
     """
     Axes from one to another as one.
 
     >>> pb.flatten(pb.zeros((2, 3, 4)), 1).shape
     (2, 12)
     """
-def flip(a: ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: StreamOrDevice = None) -> array:
+def flip(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements in reverse order along axes; along all, if none is named.
 
     >>> pb.flip(pb.array([1, 2, 3]))
     array([3, 2, 1], dtype=int32)
     """
-def floor(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def floor(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise largest integer that is not above."""
-def floor_divide(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def floor_divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient rounded down, with broadcasting."""
 def from_dlpack(value: Any) -> array:
     """An array from another library's tensor, by copy."""
-def full(shape: int | Sequence[int], vals: ArrayLike, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def full(shape: int | Sequence[int], vals: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Every element equal to a number, or to an array that broadcasts.
 
     >>> pb.full(2, 7)
     array([7, 7], dtype=int32)
     """
-def full_like(a: ArrayLike, vals: ArrayLike, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def full_like(a: _ArrayLike, vals: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """Every element equal to a number, of the shape and type of an array."""
-def gelu(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def gelu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a` times the normal distribution function of `a`."""
-def gelu_approx(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def gelu_approx(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`gelu` by way of `tanh`."""
-def greater(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def greater(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a > b`, with broadcasting."""
-def greater_equal(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def greater_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a >= b`, with broadcasting."""
-def identity(n: int, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def identity(n: int, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The identity matrix.
 
@@ -767,27 +778,27 @@ def info() -> str:
     >>> pb.info().startswith("pullback")
     True
     """
-def inner(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def inner(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
     Sums of products over the last axes.
 
     >>> pb.inner(pb.array([1, 2]), pb.array([3, 4])).item()
     11
     """
-def is_available(device: StreamOrDevice) -> bool:
+def is_available(device: _StreamOrDevice) -> bool:
     """
     Whether a device can be used.
 
     >>> pb.is_available(pb.cpu)
     True
     """
-def isclose(a: ArrayLike, b: ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: StreamOrDevice = None) -> array:
+def isclose(a: _ArrayLike, b: _ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: _StreamOrDevice = None) -> array:
     """Whether elements of two arrays are nearly equal, each by each."""
-def isfinite(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def isfinite(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are neither infinite nor not a number."""
-def isinf(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def isinf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are infinite."""
-def isnan(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def isnan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are not a number."""
 def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
     """
@@ -798,97 +809,97 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[list[Any]
     >>> jvps[0].item()
     2.0
     """
-def left_shift(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def left_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the left, with broadcasting; what leaves the word is lost."""
-def less(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def less(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a < b`, with broadcasting."""
-def less_equal(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def less_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a <= b`, with broadcasting."""
-def linspace(start: float, stop: float, num: int = 50, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def linspace(start: float, stop: float, num: int = 50, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Numbers at equal distances from `start` to `stop`, both included.
 
     >>> pb.linspace(0, 1, 3)
     array([0. , 0.5, 1. ], dtype=float32)
     """
-def log(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def log(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise natural logarithm."""
-def log10(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def log10(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logarithm to base 10."""
-def log1p(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def log1p(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `log(1 + x)`, exact near 0."""
-def log2(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def log2(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logarithm to base 2."""
-def logaddexp(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def logaddexp(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `log(e ** a + e ** b)`, with broadcasting, without overflow."""
-def logical_and(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def logical_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a and b`, with broadcasting. Numbers are compared with 0."""
-def logical_not(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def logical_not(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `not a`. Numbers are compared with 0."""
-def logical_or(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def logical_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a or b`, with broadcasting. Numbers are compared with 0."""
-def logsumexp(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def logsumexp(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Logarithm of the sum of exponentials over axes, without overflow.
 
     >>> pb.logsumexp(pb.array([1000.0, 1000.0])).item() > 1000
     True
     """
-def matmul(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def matmul(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
     The product of matrices; leading axes broadcast, vectors are rows on the left and columns on the right.
 
     >>> pb.matmul(pb.array([[1, 2]]), pb.array([[3], [4]]))
     array([[11]], dtype=int32)
     """
-def max(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def max(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Largest element along axes.
 
     >>> pb.max(pb.array([2, 5, 3])).item()
     5
     """
-def maximum(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def maximum(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise larger one, with broadcasting; NaN if either is. Equal operands share the derivative."""
-def mean(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def mean(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Mean over axes.
 
     >>> pb.mean(pb.array([1.0, 2.0, 6.0])).item()
     3.0
     """
-def min(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def min(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Smallest element along axes.
 
     >>> pb.min(pb.array([2, 5, 3])).item()
     2
     """
-def minimum(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def minimum(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smaller one, with broadcasting; NaN if either is. Equal operands share the derivative."""
-def moveaxis(a: ArrayLike, /, source: int, destination: int, *, stream: StreamOrDevice = None) -> array:
+def moveaxis(a: _ArrayLike, /, source: int, destination: int, *, stream: _StreamOrDevice = None) -> array:
     """
     An axis moved to another place.
 
     >>> pb.moveaxis(pb.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-def multiply(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def multiply(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise product, with broadcasting."""
-def negative(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def negative(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `-x`."""
-def not_equal(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def not_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a != b`, with broadcasting."""
-def ones(shape: int | Sequence[int], dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def ones(shape: int | Sequence[int], dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Ones.
 
     >>> pb.ones(3, pb.int32)
     array([1, 1, 1], dtype=int32)
     """
-def ones_like(a: ArrayLike, /, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def ones_like(a: _ArrayLike, /, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """Ones of the shape and type of an array."""
-def outer(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def outer(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
     Products of all pairs of elements of two vectors.
 
@@ -896,7 +907,7 @@ def outer(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> ar
     array([[3, 4],
            [6, 8]], dtype=int32)
     """
-def pad(a: ArrayLike, pad_width: int | Sequence[int] | Sequence[tuple[int, int]], mode: str = 'constant', constant_values: ArrayLike = 0, *, stream: StreamOrDevice = None) -> array:
+def pad(a: _ArrayLike, pad_width: int | Sequence[int] | Sequence[tuple[int, int]], mode: str = 'constant', constant_values: _ArrayLike = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     More elements around those of the array: `pad_width` is a number, a pair, or a pair for each axis; `mode` is
     `"constant"` or `"edge"`.
@@ -904,107 +915,107 @@ def pad(a: ArrayLike, pad_width: int | Sequence[int] | Sequence[tuple[int, int]]
     >>> pb.pad(pb.array([1, 2]), (1, 2))
     array([0, 1, 2, 0, 0], dtype=int32)
     """
-def power(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def power(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a ** b`, with broadcasting. Integers wrap."""
-def prod(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def prod(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Product over axes.
 
     >>> pb.prod(pb.array([2, 3, 4])).item()
     24
     """
-def put_along_axis(a: ArrayLike, /, indices: ArrayLike, values: ArrayLike, axis: None | int = None, *, stream: StreamOrDevice = None) -> array:
+def put_along_axis(a: _ArrayLike, /, indices: _ArrayLike, values: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """`a` with the element at each position along an axis replaced."""
-def radians(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def radians(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Degrees as radians."""
-def reciprocal(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def reciprocal(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / x`."""
-def relu(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def relu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
     The larger of `a` and 0.
 
     >>> pb.relu(pb.array([-1.0, 2.0]))
     array([0., 2.], dtype=float32)
     """
-def remainder(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def remainder(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise remainder of the division rounded down, with broadcasting: it has the sign of the divisor."""
-def repeat(array: ArrayLike, repeats: int, axis: None | int = None, *, stream: StreamOrDevice = None) -> array:
+def repeat(array: _ArrayLike, repeats: int, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Each element several times, along an axis (of all elements, if none is named).
 
     >>> pb.repeat(pb.array([1, 2]), 2)
     array([1, 1, 2, 2], dtype=int32)
     """
-def reshape(a: ArrayLike, /, shape: int | Sequence[int], *, stream: StreamOrDevice = None) -> array:
+def reshape(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     The same elements in another shape; one size may be -1.
 
     >>> pb.reshape(pb.arange(6), (2, -1)).shape
     (2, 3)
     """
-def right_shift(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def right_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the right, with broadcasting; signed integers keep their sign."""
-def roll(a: ArrayLike, shift: int | Sequence[int], axis: None | int | Sequence[int] = None, *, stream: StreamOrDevice = None) -> array:
+def roll(a: _ArrayLike, shift: int | Sequence[int], axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements moved along axes, what falls out at one end coming in at the other.
 
     >>> pb.roll(pb.array([1, 2, 3]), 1)
     array([3, 1, 2], dtype=int32)
     """
-def round(a: ArrayLike, /, decimals: int = 0, *, stream: StreamOrDevice = None) -> array:
+def round(a: _ArrayLike, /, decimals: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     The nearest number with so many decimals; halves go to the even one.
 
     >>> pb.round(pb.array([1.25, 2.5]))
     array([1., 2.], dtype=float32)
     """
-def rsqrt(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def rsqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / sqrt(x)`."""
 def set_default_device(device: Device | str) -> None:
     """Changes the default device. A GPU must be there."""
-def sigmoid(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def sigmoid(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logistic function `1 / (1 + e ** -x)`."""
-def sign(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def sign(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sign: -1, 0 or 1."""
-def silu(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def silu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a * sigmoid(a)`."""
-def sin(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def sin(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sine."""
-def sinh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def sinh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic sine."""
-def softmax(a: ArrayLike, /, axis: None | int | Sequence[int] = None, precise: bool = False, *, stream: StreamOrDevice = None) -> array:
+def softmax(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, precise: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     `exp(a) / sum(exp(a))` along axes; `precise` computes half floats in `float32`.
 
     >>> pb.softmax(pb.array([0.0, 0.0]))
     array([0.5, 0.5], dtype=float32)
     """
-def sort(a: ArrayLike, /, axis: None | int = -1, *, stream: StreamOrDevice = None) -> array:
+def sort(a: _ArrayLike, /, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements in ascending order along an axis; `None` sorts all elements.
 
     >>> pb.sort(pb.array([3, 1, 2]))
     array([1, 2, 3], dtype=int32)
     """
-def split(a: ArrayLike, /, indices_or_sections: int | Sequence[int], axis: int = 0, *, stream: StreamOrDevice = None) -> list[array]:
+def split(a: _ArrayLike, /, indices_or_sections: int | Sequence[int], axis: int = 0, *, stream: _StreamOrDevice = None) -> list[array]:
     """
     An array cut along an axis, into so many equal parts or before these positions.
 
     >>> pb.split(pb.arange(4), 2)
     [array([0, 1], dtype=int32), array([2, 3], dtype=int32)]
     """
-def sqrt(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def sqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise square root."""
-def square(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def square(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `x * x`."""
-def squeeze(a: ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: StreamOrDevice = None) -> array:
+def squeeze(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Axes of size 1 taken out; all of them, if none is named.
 
     >>> pb.squeeze(pb.zeros((1, 3, 1))).shape
     (3,)
     """
-def stack(arrays: Sequence[ArrayLike] | array, axis: int = 0, *, stream: StreamOrDevice = None) -> array:
+def stack(arrays: Sequence[_ArrayLike] | array, axis: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     Arrays of one shape side by side along a new axis.
 
@@ -1012,21 +1023,21 @@ def stack(arrays: Sequence[ArrayLike] | array, axis: int = 0, *, stream: StreamO
     array([[1, 2],
            [3, 4]], dtype=int32)
     """
-def std(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: StreamOrDevice = None) -> array:
+def std(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     Standard deviation over axes; `ddof` is taken off the count.
 
     >>> pb.std(pb.array([1.0, 3.0])).item()
     1.0
     """
-def stop_gradient(a: Any, /, *, stream: StreamOrDevice = None) -> Any:
+def stop_gradient(a: Any, /, *, stream: _StreamOrDevice = None) -> Any:
     """
     The same values, through which no derivative passes: of an array, or of a tree.
 
     >>> pb.grad(lambda x: x * pb.stop_gradient(x))(pb.array(3.0)).item()
     3.0
     """
-def stream(device: StreamOrDevice) -> StreamContext:
+def stream(device: _StreamOrDevice) -> StreamContext:
     """
     Within `with pb.stream(device):` operations are built for this device.
 
@@ -1035,78 +1046,78 @@ def stream(device: StreamOrDevice) -> StreamContext:
     >>> y.item()
     1.0
     """
-def subtract(a: ArrayLike, b: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def subtract(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise difference, with broadcasting."""
-def sum(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: StreamOrDevice = None) -> array:
+def sum(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Sum over axes; over all of them if none is named. Booleans are counted.
 
     >>> pb.sum(pb.array([[1, 2], [3, 4]]), axis=0)
     array([4, 6], dtype=int32)
     """
-def swapaxes(a: ArrayLike, /, axis1: int, axis2: int, *, stream: StreamOrDevice = None) -> array:
+def swapaxes(a: _ArrayLike, /, axis1: int, axis2: int, *, stream: _StreamOrDevice = None) -> array:
     """
     Two axes exchanged.
 
     >>> pb.swapaxes(pb.zeros((2, 3, 4)), 0, 2).shape
     (4, 3, 2)
     """
-def synchronize(stream: StreamOrDevice = None) -> None:
+def synchronize(stream: _StreamOrDevice = None) -> None:
     """Waits until the devices have done what they were given."""
 def table() -> list[dict[str, Any]]:
     """
     The op table as Python data, for those who write stubs and tests: name, parameters, text, and how the function
     is made.
     """
-def take(a: ArrayLike, /, indices: ArrayLike, axis: None | int = None, *, stream: StreamOrDevice = None) -> array:
+def take(a: _ArrayLike, /, indices: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Slices of `a` by position along an axis; elements of the flattened array, if none is named.
 
     >>> pb.take(pb.array([5, 6, 7]), pb.array([2, 0]))
     array([7, 5], dtype=int32)
     """
-def take_along_axis(a: ArrayLike, /, indices: ArrayLike, axis: None | int = None, *, stream: StreamOrDevice = None) -> array:
+def take_along_axis(a: _ArrayLike, /, indices: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """The element at each position along an axis."""
-def tan(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def tan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise tangent."""
-def tanh(a: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def tanh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic tangent."""
-def tensordot(a: ArrayLike, b: ArrayLike, /, axes: int | Sequence[Sequence[int]] = 2, *, stream: StreamOrDevice = None) -> array:
+def tensordot(a: _ArrayLike, b: _ArrayLike, /, axes: int | Sequence[Sequence[int]] = 2, *, stream: _StreamOrDevice = None) -> array:
     """
     Sums of products over axes: the last so many of `a` with the first of `b`, or a list for each.
 
     >>> pb.tensordot(pb.ones((2, 3)), pb.ones((3, 4)), 1).shape
     (2, 4)
     """
-def tile(a: ArrayLike, reps: int | Sequence[int], /, *, stream: StreamOrDevice = None) -> array:
+def tile(a: _ArrayLike, reps: int | Sequence[int], /, *, stream: _StreamOrDevice = None) -> array:
     """
     The array side by side with itself, so many times along each axis.
 
     >>> pb.tile(pb.array([1, 2]), 2)
     array([1, 2, 1, 2], dtype=int32)
     """
-def topk(a: ArrayLike, /, k: int, axis: None | int = -1, *, stream: StreamOrDevice = None) -> array:
+def topk(a: _ArrayLike, /, k: int, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
     """
     The `k` largest elements along an axis, in ascending order.
 
     >>> pb.topk(pb.array([3, 1, 2]), 2)
     array([2, 3], dtype=int32)
     """
-def trace(a: ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: StreamOrDevice = None) -> array:
+def trace(a: _ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     The sum of a diagonal.
 
     >>> pb.trace(pb.array([[1, 2], [3, 4]])).item()
     5
     """
-def transpose(a: ArrayLike, /, axes: None | int | Sequence[int] = None, *, stream: StreamOrDevice = None) -> array:
+def transpose(a: _ArrayLike, /, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The axes in another order; in reverse, if none is named.
 
     >>> pb.transpose(pb.zeros((2, 3, 4)), (2, 0, 1)).shape
     (4, 2, 3)
     """
-def tri(n: int, m: int | None = None, k: int = 0, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def tri(n: int, m: int | None = None, k: int = 0, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Ones at and below a diagonal, zeros above.
 
@@ -1114,7 +1125,7 @@ def tri(n: int, m: int | None = None, k: int = 0, dtype: DtypeLike | None = None
     array([[1, 0],
            [1, 1]], dtype=int32)
     """
-def tril(x: ArrayLike, k: int = 0, *, stream: StreamOrDevice = None) -> array:
+def tril(x: _ArrayLike, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements at and below a diagonal, zeros above.
 
@@ -1122,7 +1133,7 @@ def tril(x: ArrayLike, k: int = 0, *, stream: StreamOrDevice = None) -> array:
     array([[1, 0],
            [1, 1]], dtype=int32)
     """
-def triu(x: ArrayLike, k: int = 0, *, stream: StreamOrDevice = None) -> array:
+def triu(x: _ArrayLike, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements at and above a diagonal, zeros below.
 
@@ -1130,21 +1141,21 @@ def triu(x: ArrayLike, k: int = 0, *, stream: StreamOrDevice = None) -> array:
     array([[1, 1],
            [0, 1]], dtype=int32)
     """
-def unflatten(a: ArrayLike, /, axis: int, shape: int | Sequence[int], *, stream: StreamOrDevice = None) -> array:
+def unflatten(a: _ArrayLike, /, axis: int, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     One axis as several.
 
     >>> pb.unflatten(pb.zeros((2, 12)), 1, (3, -1)).shape
     (2, 3, 4)
     """
-def var(a: ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: StreamOrDevice = None) -> array:
+def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     Variance over axes; `ddof` is taken off the count.
 
     >>> pb.var(pb.array([1.0, 3.0])).item()
     1.0
     """
-def view(a: ArrayLike, dtype: DtypeLike, *, stream: StreamOrDevice = None) -> array:
+def view(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
     """
     The same bytes read as elements of another type of the same size.
 
@@ -1160,14 +1171,14 @@ def vjp(fun: Callable[..., Any], primals: Any, cotangents: Any) -> tuple[list[An
     >>> vjps[0].item()
     2.0
     """
-def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /, *, stream: StreamOrDevice = None) -> array:
+def where(condition: _ArrayLike, x: _ArrayLike, y: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
     Elements of `x` where the condition holds, of `y` elsewhere; all three broadcast.
 
     >>> pb.where(pb.array([True, False]), 1, 2)
     array([1, 2], dtype=int32)
     """
-def zeros(shape: int | Sequence[int], dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def zeros(shape: int | Sequence[int], dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Zeros.
 
@@ -1175,13 +1186,13 @@ def zeros(shape: int | Sequence[int], dtype: DtypeLike | None = None, *, stream:
     array([[0., 0.],
            [0., 0.]], dtype=float32)
     """
-def zeros_like(a: ArrayLike, /, dtype: DtypeLike | None = None, *, stream: StreamOrDevice = None) -> array:
+def zeros_like(a: _ArrayLike, /, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """Zeros of the shape and type of an array."""
 
 class random:
     state: list[array]
     @staticmethod
-    def bernoulli(p: ArrayLike = 0.5, shape: int | Sequence[int] | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def bernoulli(p: _ArrayLike = 0.5, shape: int | Sequence[int] | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         `True` with probability `p`.
 
@@ -1189,7 +1200,7 @@ class random:
         True
         """
     @staticmethod
-    def bits(shape: int | Sequence[int] = (), key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def bits(shape: int | Sequence[int] = (), key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Random words, as `uint32`.
 
@@ -1197,7 +1208,7 @@ class random:
         pullback.uint32
         """
     @staticmethod
-    def categorical(logits: ArrayLike, axis: int = -1, shape: int | Sequence[int] | None = None, num_samples: int | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def categorical(logits: _ArrayLike, axis: int = -1, shape: int | Sequence[int] | None = None, num_samples: int | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Positions along an axis, drawn with probabilities that are proportional to `exp(logits)`, as `uint32`.
 
@@ -1205,7 +1216,7 @@ class random:
         1
         """
     @staticmethod
-    def gumbel(shape: int | Sequence[int] = (), dtype: DtypeLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def gumbel(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Numbers of the standard Gumbel distribution."""
     @staticmethod
     def key(seed: int, /) -> array:
@@ -1216,10 +1227,10 @@ class random:
         array([0, 3], dtype=uint32)
         """
     @staticmethod
-    def laplace(shape: int | Sequence[int] = (), dtype: DtypeLike | None = None, loc: ArrayLike | None = None, scale: ArrayLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def laplace(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, loc: _ArrayLike | None = None, scale: _ArrayLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Numbers of the Laplace distribution, times `scale`, plus `loc`."""
     @staticmethod
-    def normal(shape: int | Sequence[int] = (), dtype: DtypeLike | None = None, loc: ArrayLike | None = None, scale: ArrayLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def normal(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, loc: _ArrayLike | None = None, scale: _ArrayLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Normally distributed numbers, times `scale`, plus `loc`.
 
@@ -1227,7 +1238,7 @@ class random:
         (2, 3)
         """
     @staticmethod
-    def permutation(x: int | ArrayLike, axis: int = 0, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def permutation(x: int | _ArrayLike, axis: int = 0, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         The numbers below `x` in random order, or the slices of an array along an axis.
 
@@ -1235,7 +1246,7 @@ class random:
         [0, 1, 2]
         """
     @staticmethod
-    def randint(low: ArrayLike, high: ArrayLike, shape: int | Sequence[int] = (), dtype: DtypeLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def randint(low: _ArrayLike, high: _ArrayLike, shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Integers from `low` up to and without `high`.
 
@@ -1250,7 +1261,7 @@ class random:
         >>> pb.random.seed(1)
         """
     @staticmethod
-    def split(key: array, num: int = 2, *, stream: StreamOrDevice = None) -> array:
+    def split(key: array, num: int = 2, *, stream: _StreamOrDevice = None) -> array:
         """
         Keys from one, each in a row.
 
@@ -1258,10 +1269,10 @@ class random:
         (3, 2)
         """
     @staticmethod
-    def truncated_normal(lower: ArrayLike, upper: ArrayLike, shape: int | Sequence[int] | None = None, dtype: DtypeLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def truncated_normal(lower: _ArrayLike, upper: _ArrayLike, shape: int | Sequence[int] | None = None, dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Normally distributed numbers between two bounds."""
     @staticmethod
-    def uniform(low: ArrayLike = 0, high: ArrayLike = 1, shape: int | Sequence[int] = (), dtype: DtypeLike | None = None, key: array | None = None, *, stream: StreamOrDevice = None) -> array:
+    def uniform(low: _ArrayLike = 0, high: _ArrayLike = 1, shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Numbers from `low` up to and without `high`, all equally likely.
 

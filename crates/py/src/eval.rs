@@ -62,7 +62,7 @@ pub fn async_eval(args: &Bound<'_, PyTuple>) -> PyResult<()> {
 
 /// Waits until the devices have done what they were given.
 #[pyfunction]
-#[pyo3(signature = (stream=On::default()))]
+#[pyo3(signature = (stream=On::default()), text_signature = "(stream=None)")]
 pub fn synchronize(py: Python<'_>, stream: On) -> PyResult<()> {
     let _ = stream;
     py.detach(pullback::synchronize).or_raise()
