@@ -351,6 +351,21 @@ def test_positions_of_extremes(name, dtype, device):
             np.testing.assert_array_equal(numpy(got), getattr(np, name)(x, axis=axis, keepdims=True))
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_means_of_many_halves(dtype, device):
+    """Neither the sum nor the count is a number that a half holds."""
+    x = pb.full((90_000,), 2.0, getattr(pb, dtype))
+    for got, want in [
+        (pb.mean(x), 2.0),
+        (pb.var(x), 0.0),
+        (pb.mean(x.reshape(300, 300), axis=0), [2.0] * 300),
+    ]:
+        assert got.dtype.name == dtype
+        near(got, want)
+    slope = pb.grad(lambda x: pb.mean(x))(x)
+    near(slope.astype(pb.float32) * 90_000, np.ones(90_000), 1e-2)
+
+
 def test_nan_spreads(device):
     x = pb.array([1.0, math.nan, 0.0])
     for name in ("max", "min", "sum", "mean", "prod"):

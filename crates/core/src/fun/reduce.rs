@@ -150,14 +150,19 @@ fn count(op: &str, x: &Array, axes: Option<&[isize]>) -> Result<f64> {
     Ok(shape::axes(op, axes, x.ndim())?.into_iter().map(|axis| x.shape()[axis] as f64).product())
 }
 
+/// The type in which means are computed: a half float holds neither large sums nor large counts.
+fn wide(dtype: Dtype) -> Dtype {
+    if inexact(dtype).size() == 2 { Dtype::F32 } else { inexact(dtype) }
+}
+
 /// Mean over axes, of integers in `float32`.
 ///
 /// # Errors
 /// `Value` for axes that do not exist.
 pub fn mean(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
     let n = count("mean", x, axes)?;
-    let total = sum_over(&cast(x, inexact(x.dtype()))?, axes, keepdims)?;
-    divide(&total, &total.weak(n))
+    let total = sum_over(&cast(x, wide(x.dtype()))?, axes, keepdims)?;
+    cast(&divide(&total, &total.weak(n))?, inexact(x.dtype()))
 }
 
 /// Variance over axes: squared distances from the mean, summed, over `n - ddof`.
@@ -166,10 +171,11 @@ pub fn mean(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> 
 /// `Value` for axes that do not exist.
 pub fn var(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Result<Array> {
     let n = count("var", x, axes)? - ddof;
-    let x = cast(x, inexact(x.dtype()))?;
+    let dtype = inexact(x.dtype());
+    let x = cast(x, wide(dtype))?;
     let apart = subtract(&x, &mean(&x, axes, true)?)?;
     let total = sum_over(&square(&apart)?, axes, keepdims)?;
-    divide(&total, &total.weak(n.max(0.)))
+    cast(&divide(&total, &total.weak(n.max(0.)))?, dtype)
 }
 
 /// Standard deviation over axes: the root of `var`.
