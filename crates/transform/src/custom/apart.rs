@@ -71,11 +71,15 @@ fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
     let active = stack::active();
     let reaches = |t: &Trace| t.number <= number && (t.is_derivative() || matches!(t.kind, Kind::Compile));
     let Some(first) = active.iter().position(reaches) else { return vec![] };
-    // A number may be that of a trace long closed; a record that nothing depends on must not be waited for.
+    // A number may be that of a trace long closed; a record that nothing depends on must not be waited for. To
+    // know takes a walk, which only a map around the record is worth.
     let depends =
         |t: &Trace| args.iter().any(|arg| stack::owner(arg, |own| own.number == t.number).is_some());
-    let recorded =
-        active.iter().rposition(|t| matches!(t.kind, Kind::Compile) && t.number <= number && depends(t));
+    let around = |at: usize| at > first && active[first..at].iter().any(|t| matches!(t.kind, Kind::Vmap(_)));
+    let recorded = (0..active.len()).rev().find(|&at| {
+        let t = &active[at];
+        matches!(t.kind, Kind::Compile) && t.number <= number && around(at) && depends(t)
+    });
     let from = recorded.unwrap_or(first);
     // A vmap rule in progress gives its answer where its map is: that map sees all examples at once, and what is
     // mapped further in does not matter to it.
