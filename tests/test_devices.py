@@ -149,6 +149,19 @@ def test_large_words_are_exact_on_the_gpu():
         np.testing.assert_array_equal(numpy(x > 0), big > 0)
 
 
+def test_the_log_shows_plans():
+    program = "import pullback as pb; print((pb.exp(pb.array([0.0, 0.0])) + 1).tolist())"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PULLBACK_LOG": "plan"},
+        timeout=120,
+    )
+    assert done.stdout.strip() == "[2.0, 2.0]"
+    assert "Exp" in done.stderr and "kernel" in done.stderr
+
+
 def test_info_names_what_a_bug_report_needs():
     text = pb.info()
     for word in ("pullback " + pb.__version__, "cpu", "threads", "gpu"):
