@@ -208,6 +208,33 @@ def test_an_unbatched_output_may_leave_without_the_axis():
     near(pb.vmap(f, out_axes=(0, None))(X)[1], 5.0)
 
 
+APART = (
+    "under an outer derivative, a call on what is not mapped counts as one that varies, see the test above"
+)
+
+
+@pytest.mark.xfail(strict=True, reason=APART)
+def test_a_shared_call_may_leave_without_the_axis_under_a_derivative():
+    f = probe("vjp")
+
+    def shared(w):
+        return pb.vmap(lambda x: (x, f(w)), out_axes=(0, None))(X)[1]
+
+    near(shared(pb.array(3.0)), 9.0)
+    near(pb.grad(shared)(pb.array(3.0)), 30.0)
+
+
+@pytest.mark.xfail(strict=True, reason=APART)
+def test_a_shared_call_has_a_value_under_a_derivative():
+    f = probe("vjp")
+
+    def shared(w):
+        return pb.vmap(lambda x: x * f(w).item())(X).sum()
+
+    near(shared(pb.array(3.0)), 54.0)
+    near(pb.value_and_grad(shared)(pb.array(3.0)), (54.0, 0.0))
+
+
 def test_grad_through_an_unbatched_output_reaches_the_shared_input():
     f = pb.custom_function(lambda x, w: w * w)
     f.vjp(lambda p, g, _: (None, 10 * g * p[1]))
