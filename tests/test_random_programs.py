@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pullback as pb
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from samples import near, numpy
 
@@ -72,7 +72,7 @@ SMOOTH = {
     "write": lambda x, y: written(x, y),
     "broadcast": lambda x, y: pb.broadcast_to(pb.sum(x, axis=-1, keepdims=True) * 0.2, x.shape) + y,
     "square": lambda x, y: pb.square(x) * 0.3,
-    "where": lambda x, y: pb.where(pb.stop_gradient(pb.sin(y * 50)) > 0, x, x * 0.5),
+    "where": lambda x, y: pb.where(pb.array([True, False, True, False]), x, y * 0.5),
     "outer": lambda x, y: (x[..., :, None] * y[..., None, :]).sum(-1) * 0.2,
     "matmul": lambda x, y: x @ MIX + y * 0.1,
     "custom tanh": lambda x, y: TANH(x) + y * 0.1,
@@ -84,6 +84,7 @@ SMOOTH = {
 # What has kinks or jumps: right in every transform, but not the limit of its difference quotients.
 ROUGH = {
     **SMOOTH,
+    "where it moves": lambda x, y: pb.where(pb.stop_gradient(pb.sin(y * 50)) > 0, x, x * 0.5),
     "maximum": lambda x, y: pb.maximum(x, y),
     "minimum": lambda x, y: pb.minimum(x, y * 0.5),
     "relu": lambda x, y: pb.relu(x) + y * 0.1,
@@ -113,10 +114,14 @@ def programs(draw, steps=ROUGH, most=30):
 
 
 def run(steps, x, y):
+    return results(steps, x, y)[-1]
+
+
+def results(steps, x, y):
     found = [x, y]
     for name, i, j in steps:
         found.append(ROUGH[name](found[-1 - i % len(found)], found[-1 - j % len(found)]))
-    return found[-1]
+    return found
 
 
 def arguments(seed, dtype=pb.float32):
@@ -197,7 +202,10 @@ def mapped_is_looped(steps, seed, axes):
 
 @given(programs(SMOOTH, 14))
 def test_slopes_are_difference_quotients(program):
-    slopes_are_quotients(*program)
+    steps, seed = program
+    # Where the sine of a large number is taken, a difference quotient says nothing.
+    assume(all(pb.max(pb.abs(found)).item() < 30 for found in results(steps, *arguments(seed))))
+    slopes_are_quotients(steps, seed)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
@@ -210,6 +218,12 @@ def around(name):
     return [("sin", 1, 0), ("tanh", 1, 0), (name, 0, 1), ("multiply", 0, 2), (name, 2, 0), ("add", 0, 1)]
 
 
+def extrapolated(along):
+    """The slope of a function at 0 by two difference quotients, and how far these are apart."""
+    coarse, fine = ((along(h).item() - along(-h).item()) / (2 * h) for h in (1e-5, 5e-6))
+    return (4 * fine - coarse) / 3, abs(fine - coarse)
+
+
 def slopes_are_quotients(steps, seed):
     x, y = arguments(seed, pb.float64)
     a, b = arguments(seed + 1, pb.float64)
@@ -220,21 +234,20 @@ def slopes_are_quotients(steps, seed):
         def total(x, y):
             return pb.sin(run(steps, x, y)).sum()
 
-        h = 1e-5
-        quotient = (total(x + h * a, y + h * b).item() - total(x - h * a, y - h * b).item()) / (2 * h)
+        quotient, unsure = extrapolated(lambda h: total(x + h * a, y + h * b))
         (_,), (pushed,) = pb.jvp(total, [x, y], [a, b])
         gx, gy = pb.grad(total, argnums=(0, 1))(x, y)
         pulled = ((gx * a).sum() + (gy * b).sum()).item()
         scale = 1 + abs(quotient)
         assert abs(pushed.item() - pulled) < 1e-9 * scale
-        assert abs(pushed.item() - quotient) < 1e-5 * scale
+        assert abs(pushed.item() - quotient) < 1e-5 * scale + unsure
         # And once more: the slope of the slope.
         inner = lambda x: (pb.grad(total)(x, y) * a).sum()
-        quotient = (inner(x + h * a).item() - inner(x - h * a).item()) / (2 * h)
+        quotient, unsure = extrapolated(lambda h: inner(x + h * a))
         scale = 1 + abs(quotient)
         twice = (pb.grad(inner)(x) * a).sum().item()
         over = pb.jvp(pb.grad(lambda x: total(x, y)), [x], [a])[1][0]
-        assert abs(twice - quotient) < 1e-4 * scale
+        assert abs(twice - quotient) < 1e-4 * scale + unsure
         assert abs((over * a).sum().item() - twice) < 1e-8 * scale
 
 
