@@ -73,3 +73,10 @@ def test_trees_that_hold_themselves():
         pb.grad(lambda x: x)(loop)
     with pytest.raises((RecursionError, ValueError)):
         pb.array(loop)
+
+
+@pytest.mark.parametrize("name", ["vmap", "compile"])
+def test_a_tracer_asked_for_its_value_is_not_called_leaked(name):
+    transform = getattr(pb, name)
+    with pytest.raises(ValueError, match=f"tracer of {name}.*while it is being traced"):
+        transform(lambda x: x * x.item())(pb.ones(3) if name == "vmap" else pb.array(1.0))

@@ -71,24 +71,34 @@ struct Seen {
 /// Constants that the simplifier may ask for: other numbers are leaves, so that a plan does not depend on them.
 const KNOWN: [f64; 5] = [0., 1., -1., 2., 0.5];
 
-/// Lists what `roots` need.
+/// The error for an array without elements, a leaf of the transform named.
+pub type NoValue = fn(&Array, &str) -> Error;
+
+/// Lists what `roots` need. Whether a trace is still open, only the transforms know: they say what is wrong with
+/// a tracer.
 ///
 /// # Errors
-/// `Value` for a tracer, which has no elements.
-pub fn order(roots: &[Array]) -> Result<Order> {
-    let mut walk = Walk::default();
+/// What `no_value` answers for a tracer, which has no elements.
+pub fn order(roots: &[Array], no_value: NoValue) -> Result<Order> {
+    let mut walk = Walk {
+        order: Order::default(),
+        seen: FxHashMap::default(),
+        nodes: Vec::new(),
+        numbers: FxHashMap::default(),
+        no_value,
+    };
     for root in roots {
         walk.visit(root.node())?;
     }
     Ok(walk.finish(roots))
 }
 
-#[derive(Default)]
 struct Walk {
     order: Order,
     seen: FxHashMap<usize, u32>,
     nodes: Vec<Seen>,
     numbers: FxHashMap<(u64, Dtype), Id>,
+    no_value: NoValue,
 }
 
 fn address(node: &Arc<Node>) -> usize {
@@ -121,13 +131,17 @@ impl Walk {
             match node.custom() {
                 Some(call) => match call.body.get() {
                     Some(body) => body.outs.iter().rev().for_each(&mut push),
-                    None => return Err(no_value("vmap", &node)),
+                    None => return Err(self.no_value("vmap", &node)),
                 },
                 None => node.with_inputs(|inputs| inputs.iter().rev().for_each(&mut push)),
             }
             debug_assert!(stack.len() > depth);
         }
         Ok(())
+    }
+
+    fn no_value(&self, of: &str, node: &Arc<Node>) -> Error {
+        (self.no_value)(&Array::output(node, 0), of)
     }
 
     fn id(&mut self, array: &Array) -> Id {
@@ -166,7 +180,7 @@ impl Walk {
                     let (aval, device) = (node.avals[0].clone(), node.device);
                     SmallVec::from_elem(self.item(Item { kind, inputs, aval, device, kept: false }), 1)
                 }
-                NodeKind::Tracer(of) => return Err(no_value(of, &node)),
+                NodeKind::Tracer(of) => return Err(self.no_value(of, &node)),
                 NodeKind::Data => {
                     return Err(Error::internal("[eval] expected elements, got a leaf without"));
                 }
@@ -194,8 +208,8 @@ impl Walk {
 
     /// The items of a body's outputs. Everything else that the call holds is a reference within the graph too.
     fn inline(&mut self, node: &Arc<Node>) -> Result<SmallVec<[Id; 1]>> {
-        let Some(call) = node.custom() else { return Err(no_value("a custom function", node)) };
-        let Some(body) = call.body.get() else { return Err(no_value("vmap", node)) };
+        let Some(call) = node.custom() else { return Err(self.no_value("a custom function", node)) };
+        let Some(body) = call.body.get() else { return Err(self.no_value("vmap", node)) };
         let ids = body.outs.iter().map(|out| self.id(out)).collect();
         let mut held: SmallVec<[Array; 4]> = node.inputs().into_iter().collect();
         held.extend(call.inner().cloned());
@@ -240,19 +254,4 @@ fn is_view(item: &Item) -> bool {
         ItemKind::Op(op, _) => matches!(op.kernel, Kernel::View(_)),
         ItemKind::Leaf(..) | ItemKind::Const(_) => true,
     }
-}
-
-fn no_value(of: &str, node: &Node) -> Error {
-    let state = match node.trace >= pullback_core::trace::floor() {
-        true => "while it is being traced",
-        false => "after the trace has ended: it was leaked",
-    };
-    let fix = match of {
-        "compile" => ". Return it instead, or call host code through pure_callback",
-        _ => ". Return it instead",
-    };
-    Error::value(format!(
-        "[eval] expected an array with elements, got a tracer of {of}, {}, {state}{fix}",
-        node.avals[0]
-    ))
 }

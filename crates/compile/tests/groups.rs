@@ -1,8 +1,8 @@
 //! What is computed together, as far as it can be told without computing anything.
 
-use pullback_base::{Aval, Device, Dtype, Result, Shape, Storage};
+use pullback_base::{Aval, Device, Dtype, Error, Result, Shape, Storage};
 use pullback_compile::backend::{Backend, Poll, Slots};
-use pullback_compile::order::order;
+use pullback_compile::order::{Order, order};
 use pullback_compile::plan::{Step, Task};
 use pullback_compile::program::Program;
 use pullback_compile::{Backends, Plan, Plans, cache};
@@ -56,8 +56,12 @@ fn data(shape: &[usize]) -> Array {
     Array::from_storage(Storage::new(Block(aval.bytes())), aval)
 }
 
+fn ordered(roots: &[Array]) -> Result<Order> {
+    order(roots, |array, of| Error::value(format!("{array:?}, a tracer of {of}")))
+}
+
 fn plan(roots: &[Array]) -> Plan {
-    cache::make(&order(roots).unwrap(), &Backends { cpu: &Paper, gpu: None })
+    cache::make(&ordered(roots).unwrap(), &Backends { cpu: &Paper, gpu: None })
 }
 
 fn groups(plan: &Plan) -> usize {
@@ -138,7 +142,7 @@ fn numbers_are_no_part_of_a_plan_but_known_ones_are() {
     let x = data(&[4]);
     let plans = Plans::default();
     let backends = Backends { cpu: &Paper, gpu: None };
-    let known = |number: f64| plans.get(&order(&[&x * number]).unwrap(), &backends).1;
+    let known = |number: f64| plans.get(&ordered(&[&x * number]).unwrap(), &backends).1;
     assert!(!known(0.25));
     assert!(known(0.26));
     assert!(!known(2.));
@@ -150,9 +154,9 @@ fn what_somebody_holds_is_kept() {
     let x = data(&[4]);
     let held = fun::exp(&x).unwrap();
     let y = &held + 1.;
-    assert_eq!(order(std::slice::from_ref(&y)).unwrap().targets.len(), 2);
+    assert_eq!(ordered(std::slice::from_ref(&y)).unwrap().targets.len(), 2);
     drop(held);
-    assert_eq!(order(&[y]).unwrap().targets.len(), 1);
+    assert_eq!(ordered(&[y]).unwrap().targets.len(), 1);
 }
 
 #[test]
@@ -172,7 +176,7 @@ fn every_block_dies_once_but_the_results() {
 #[test]
 fn a_tracer_is_an_error_that_names_its_trace() {
     let x = Array::tracer(Aval::new([3], Dtype::F32), "vmap", pullback_core::trace::next());
-    let error = order(&[fun::exp(&x).unwrap()]).err().unwrap();
+    let error = ordered(&[fun::exp(&x).unwrap()]).err().unwrap();
     assert!(error.text().contains("tracer of vmap"), "{error}");
 }
 
@@ -183,7 +187,7 @@ fn chains_of_a_million_are_ordered_and_dropped() {
     for _ in 0..1_000_000 {
         y = fun::negative(&y).unwrap();
     }
-    assert_eq!(order(std::slice::from_ref(&y)).unwrap().items.len(), 1_000_001);
+    assert_eq!(ordered(std::slice::from_ref(&y)).unwrap().items.len(), 1_000_001);
     drop(y);
 }
 

@@ -7,6 +7,7 @@ use pullback_compile::backend::Poll;
 use pullback_compile::order::{Leaf, Order, order};
 use pullback_compile::{Operand, Plan, Plans, Task, explain};
 use pullback_core::Array;
+use pullback_transform::resolve::no_value;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
@@ -44,7 +45,7 @@ pub fn eval(arrays: &[Array], poll: &mut Poll) -> Result<()> {
     if roots.is_empty() {
         return Ok(());
     }
-    let mut order = order(&roots)?;
+    let mut order = order(&roots, no_value)?;
     let (plan, fresh) = plan_of(&order)?;
     if fresh {
         announce(&plan);
@@ -167,7 +168,7 @@ pub fn settle(array: &Array) -> Result<()> {
 /// `Value` for a tracer, `Device` if a device is missing.
 pub fn explain(arrays: &[Array]) -> Result<String> {
     let roots: Vec<Array> = arrays.iter().filter(|array| array.data().is_none()).cloned().collect();
-    let order = order(&roots)?;
+    let order = order(&roots, no_value)?;
     Ok(explain::explain(&plan_of(&order)?.0))
 }
 
@@ -177,7 +178,7 @@ pub fn explain(arrays: &[Array]) -> Result<String> {
 /// As `explain`.
 pub fn kernels(arrays: &[Array]) -> Result<usize> {
     let roots: Vec<Array> = arrays.iter().filter(|array| array.data().is_none()).cloned().collect();
-    let plan = plan_of(&order(&roots)?)?.0;
+    let plan = plan_of(&order(&roots, no_value)?)?.0;
     Ok(plan.steps.iter().filter(|step| step.task != Task::Transfer).count())
 }
 
