@@ -1,6 +1,7 @@
 //! Random programs under random transforms: lazy = eager = recorded, CPU = GPU, grad = difference quotient, vmap = loop.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use pullback::transform::{grad, jvp_dense, out_axis, trace, vmap};
 use pullback::{Array, Device, Dtype, Result, fun};
 use pullback_laws::derivative::check_grads;
@@ -77,11 +78,12 @@ fn flat(arrays: &[Array]) -> Vec<f64> {
     values(arrays).expect("evaluates").concat()
 }
 
-/// So many programs, or as many times more as `PULLBACK_LAWS` says.
+/// So many programs, the same on every run; or as many times more as `PULLBACK_LAWS` says, and other ones each time.
 fn config(cases: u32) -> ProptestConfig {
-    let times = std::env::var("PULLBACK_LAWS").ok().and_then(|times| times.parse().ok()).unwrap_or(1);
-    let cases = cases * times;
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    let times = std::env::var("PULLBACK_LAWS").ok().and_then(|times| times.parse().ok());
+    let cases = cases * times.unwrap_or(1);
+    let rng_seed = if times.is_some() { RngSeed::Random } else { RngSeed::Fixed(7) };
+    ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
