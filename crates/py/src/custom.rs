@@ -1,4 +1,4 @@
-//! `@custom_function`: the function, its rules, and how a call becomes a node.
+//! What every door stands on: a function, its rules, and how a call of it becomes a node.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,41 +8,26 @@ use pullback::{Array, transform};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyCFunction, PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::compile;
 use crate::error::{OrRaise, guard, host};
-use crate::rules::{CallRules, Rule, RuleSet};
+use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
 use crate::tree::{self, Tree};
 use crate::vmap::{Slot, both, call_tree, keep, kept};
 use crate::wrap::{self, looks_like_its_function};
 
-/// A function with rules of its own for derivatives and batches.
-///
-/// Rules are registered by its methods `vjp`, `jvp` and `vmap`, as decorators, and hold under every
-/// composition of transforms.
-///
-/// >>> @pb.custom_function
-/// ... def f(x, y):
-/// ...     return pb.sin(x) * y
-/// >>> @f.vjp
-/// ... def f_vjp(primals, cotangent, output):
-/// ...     x, y = primals
-/// ...     return 10 * cotangent * pb.cos(x) * y, cotangent * pb.sin(x)
-/// >>> pb.grad(f)(pb.array(0.0), pb.array(2.0)).item()
-/// 20.0
-///
-/// `missing` says what happens where a derivative has no rule: `"body"` differentiates the function itself,
-/// `"derive"` transposes the other rule, `"error"` raises. `captured` says what arrays from outside are to the
-/// function: `"constant"`, `"error"` or `"differentiate"`.
-#[pyclass(frozen, dict, weakref, name = "custom_function", module = "pullback")]
-pub struct CustomFunction {
+/// A function with rules: what every door makes its calls with.
+#[pyclass(frozen, dict, weakref, subclass, name = "_Custom", module = "pullback")]
+pub struct Custom {
     fun: Py<PyAny>,
     name: String,
     id: usize,
     missing: Missing,
     captured: Captured,
+    /// Keyword arguments that have a position are put there, and defaults filled in.
+    bind: bool,
     /// Names of the parameters, for messages, once somebody asked.
     names: OnceLock<Arc<[String]>>,
     rules: Mutex<Arc<RuleSet>>,
@@ -50,7 +35,7 @@ pub struct CustomFunction {
     version: Arc<AtomicU64>,
 }
 
-looks_like_its_function!(CustomFunction);
+looks_like_its_function!(Custom);
 
 fn choice<T: Copy>(what: &str, given: &str, among: &[(&str, T)]) -> PyResult<T> {
     if let Some((_, found)) = among.iter().find(|(name, _)| *name == given) {
@@ -61,10 +46,11 @@ fn choice<T: Copy>(what: &str, given: &str, among: &[(&str, T)]) -> PyResult<T> 
     Err(PyValueError::new_err(text))
 }
 
-impl CustomFunction {
-    fn of(fun: &Bound<'_, PyAny>, missing: &str, captured: &str) -> PyResult<CustomFunction> {
+impl Custom {
+    /// Of a function, with its policies.
+    pub fn of(fun: &Bound<'_, PyAny>, missing: &str, captured: &str, bind: bool) -> PyResult<Custom> {
         wrap::callable(fun, "custom_function")?;
-        Ok(CustomFunction {
+        Ok(Custom {
             name: wrap::name_of(fun),
             fun: fun.clone().unbind(),
             id: fresh_id(),
@@ -82,6 +68,7 @@ impl CustomFunction {
                     ("differentiate", Captured::Differentiate),
                 ],
             )?,
+            bind,
             names: OnceLock::new(),
             rules: Mutex::default(),
             version: Arc::default(),
@@ -102,7 +89,8 @@ impl CustomFunction {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn register(&self, change: impl FnOnce(&mut RuleSet)) {
+    /// Changes the rules: what was compiled with the old ones is compiled anew.
+    pub fn register(&self, change: impl FnOnce(&mut RuleSet)) {
         let py_free = |rules: &mut Arc<RuleSet>| {
             let mut fresh = (**rules).clone();
             change(&mut fresh);
@@ -169,7 +157,15 @@ impl CustomFunction {
             missing: self.missing,
             captured: self.captured,
         };
-        let rules = CallRules { rules, tree, slot: slot.clone(), name: self.name.clone(), roots: names };
+        let rules = CallRules {
+            rules,
+            fun: self.fun.clone_ref(py),
+            tree,
+            slot: slot.clone(),
+            kept: Slot::default(),
+            name: self.name.clone(),
+            roots: names,
+        };
         let owner = Owner { func: Arc::new(func), rules: Arc::new(rules) };
         let outs = guard(|| transform::custom::call(&owner, site::caller(py), &arrays).or_raise())?;
         let shape: Tree = kept(&slot)?;
@@ -190,48 +186,40 @@ fn parameter_names(fun: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     Ok(names)
 }
 
-/// A decorator: called with a function it registers it, called without it waits for one.
-fn decorate<'py>(
-    slf: &Bound<'py, CustomFunction>,
-    rule: Option<&Bound<'py, PyAny>>,
-    what: &'static str,
-    add: impl Fn(&mut RuleSet, Rule) + Send + Sync + Clone + 'static,
-) -> PyResult<Bound<'py, PyAny>> {
-    let register = move |slf: &Bound<'_, CustomFunction>, rule: &Bound<'_, PyAny>| -> PyResult<()> {
-        if !rule.is_callable() {
-            let got = rule.get_type();
-            return Err(PyTypeError::new_err(format!(
-                "[custom_function] expected a function as {what} rule, got {got}"
-            )));
+/// Arguments by position, and the keyword arguments that have none.
+type Bindings<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+
+impl Custom {
+    /// Puts what was passed by keyword into its position, and fills in defaults.
+    fn bound<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bindings<'py>> {
+        let as_given = || (args.clone(), kwargs.cloned());
+        let named = kwargs.is_some_and(|kwargs| !kwargs.is_empty());
+        if !self.bind || !named && args.len() >= self.names(py).len() {
+            return Ok(as_given());
         }
-        let rule = Rule::of(rule)?;
-        slf.get().register(|rules| add(rules, rule));
-        Ok(())
-    };
-    if let Some(rule) = rule {
-        register(slf, rule)?;
-        return Ok(slf.clone().into_any());
+        let inspect = py.import("inspect")?;
+        // What has no signature takes its arguments as they come.
+        let Ok(signature) = inspect.call_method1("signature", (self.fun.bind(py),)) else {
+            return Ok(as_given());
+        };
+        let bound = signature.call_method("bind", args, kwargs)?;
+        bound.call_method0("apply_defaults")?;
+        let kwargs = bound.getattr("kwargs")?.cast_into::<PyDict>()?;
+        Ok((bound.getattr("args")?.cast_into::<PyTuple>()?, Some(kwargs)))
     }
-    let waiting = slf.clone().unbind();
-    let closure = move |args: &Bound<'_, PyTuple>, _: Option<&Bound<'_, PyDict>>| -> PyResult<Py<PyAny>> {
-        let slf = waiting.bind(args.py());
-        register(slf, &args.get_item(0)?)?;
-        Ok(slf.clone().into_any().unbind())
-    };
-    Ok(PyCFunction::new_closure(slf.py(), None, None, closure)?.into_any())
 }
 
 #[pymethods]
-impl CustomFunction {
+impl Custom {
     #[new]
-    #[pyo3(signature = (fun=None, *, missing="body", captured="constant"))]
-    fn new(fun: Option<&Bound<'_, PyAny>>, missing: &str, captured: &str) -> PyResult<CustomFunction> {
-        match fun {
-            Some(fun) => CustomFunction::of(fun, missing, captured),
-            None => Err(PyTypeError::new_err(
-                "[custom_function] expected a function, got none: @partial(pb.custom_function, missing=...)",
-            )),
-        }
+    #[pyo3(signature = (fun, *, missing="derive", captured="error", bind=true))]
+    fn new(fun: &Bound<'_, PyAny>, missing: &str, captured: &str, bind: bool) -> PyResult<Custom> {
+        Custom::of(fun, missing, captured, bind)
     }
 
     /// What the class has in common with itself must not hide what is the function's own.
@@ -244,40 +232,42 @@ impl CustomFunction {
         wrap::dress(slf.as_any(), slf.get().fun.bind(slf.py()))
     }
 
-    /// Registers `rule(primals, cotangents, outputs, **kwargs)`, which returns the cotangents of the arguments. A
-    /// rule that takes two positional parameters gets no outputs. A single argument arrives by itself, several as
-    /// a tuple. With `symbolic_zeros`, cotangents that are zero arrive as `None`.
-    #[pyo3(signature = (rule=None, *, symbolic_zeros=false))]
-    fn vjp<'py>(
-        slf: &Bound<'py, Self>,
-        rule: Option<&Bound<'py, PyAny>>,
-        symbolic_zeros: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        decorate(slf, rule, "vjp", move |rules, rule| {
-            rules.vjp = Some(Arc::new(rule));
-            rules.symbolic_vjp = symbolic_zeros;
-        })
-    }
-
-    /// Registers `rule(primals, tangents, **kwargs)`, which returns the tangents of the outputs, or outputs and
-    /// tangents. With `symbolic_zeros`, tangents that are zero arrive as `None`.
-    #[pyo3(signature = (rule=None, *, symbolic_zeros=false))]
-    fn jvp<'py>(
-        slf: &Bound<'py, Self>,
-        rule: Option<&Bound<'py, PyAny>>,
-        symbolic_zeros: bool,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        decorate(slf, rule, "jvp", move |rules, rule| {
-            rules.jvp = Some(Arc::new(rule));
-            rules.symbolic_jvp = symbolic_zeros;
-        })
-    }
-
-    /// Registers `rule(inputs, axes, **kwargs)`, which returns outputs and their axes. A rule with a parameter
-    /// `axis_size` is told the size of the batch.
-    #[pyo3(signature = (rule=None))]
-    fn vmap<'py>(slf: &Bound<'py, Self>, rule: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyAny>> {
-        decorate(slf, rule, "vmap", |rules, rule| rules.vmap = Some(Arc::new(rule)))
+    /// Says what the rules are; those that are not given stay as they were. `split` rules get the values of the
+    /// arguments in `nondiff` first; others get a `_Call`.
+    #[pyo3(signature = (*, split=false, forward=None, vjp=None, jvp=None, vmap=None, symbolic_vjp=false, symbolic_jvp=false, once=false, nondiff=vec![]))]
+    #[expect(clippy::too_many_arguments, reason = "one for each rule, by keyword")]
+    fn _define(
+        &self,
+        split: bool,
+        forward: Option<&Bound<'_, PyAny>>,
+        vjp: Option<&Bound<'_, PyAny>>,
+        jvp: Option<&Bound<'_, PyAny>>,
+        vmap: Option<&Bound<'_, PyAny>>,
+        symbolic_vjp: bool,
+        symbolic_jvp: bool,
+        once: bool,
+        nondiff: Vec<usize>,
+    ) -> PyResult<()> {
+        let style = if split { Style::Split } else { Style::Call };
+        for (what, rule) in [("forward", forward), ("vjp", vjp), ("jvp", jvp), ("vmap", vmap)] {
+            rule.map_or(Ok(()), |rule| function(rule, what))?;
+        }
+        let rule = |fun: Option<&Bound<'_, PyAny>>| fun.map(|fun| Arc::new(Rule::new(fun, style)));
+        let (forward, vjp, jvp, vmap) = (rule(forward), rule(vjp), rule(jvp), rule(vmap));
+        self.register(move |rules| {
+            if vjp.is_some() {
+                // A vjp rule goes with the forward pass that it was given with.
+                (rules.forward, rules.vjp, rules.symbolic_vjp) = (forward, vjp, symbolic_vjp);
+            }
+            if jvp.is_some() {
+                (rules.jvp, rules.symbolic_jvp) = (jvp, symbolic_jvp);
+            }
+            rules.vmap = vmap.or_else(|| rules.vmap.take());
+            rules.once = once;
+            rules.nondiff = nondiff;
+            rules.strict = true;
+        });
+        Ok(())
     }
 
     #[pyo3(signature = (*args, **kwargs))]
@@ -291,15 +281,26 @@ impl CustomFunction {
             // Nothing can look back at this call.
             return self.fun.bind(py).call(args, kwargs);
         }
-        self.call(py, args, kwargs)
+        let (args, kwargs) = self.bound(py, args, kwargs)?;
+        self.call(py, &args, kwargs.as_ref())
     }
 
-    fn __repr__(&self) -> String {
-        format!("<custom_function {}>", self.name)
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        Ok(format!("<{} {}>", slf.get_type().name()?, slf.get().name))
     }
 
     /// Found again by its name, as functions are.
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
         Ok(self.fun.bind(py).getattr("__qualname__")?.cast_into::<PyString>()?)
     }
+}
+
+/// Refuses what cannot be a rule.
+pub fn function(rule: &Bound<'_, PyAny>, what: &str) -> PyResult<()> {
+    if rule.is_callable() {
+        return Ok(());
+    }
+    let got = rule.get_type();
+    let text = format!("[custom_function] expected a function as {what} rule, got {got}");
+    Err(PyTypeError::new_err(text))
 }

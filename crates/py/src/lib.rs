@@ -2,9 +2,11 @@
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree` the containers; `grads`, `listed`, `vmap`, `compile` and `wrap` the transforms;
-//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
+//! `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform` and `site` the functions with rules of their
+//! own; `eval`, `device`, `random` what is
 //! left; `error` what crosses the border when something fails.
 
+mod answers;
 mod args;
 mod array;
 mod buffer;
@@ -12,6 +14,7 @@ mod compile;
 mod conform;
 mod convert;
 mod custom;
+mod custom_function;
 mod device;
 mod dlpack;
 mod dtype;
@@ -21,6 +24,7 @@ mod fun_make;
 mod fun_reduce;
 mod fun_shape;
 mod grads;
+mod handed;
 mod index;
 mod listed;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
@@ -85,7 +89,9 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<device::PyDevice>()?;
     module.add_class::<device::PyStream>()?;
     module.add_class::<device::PyStreamContext>()?;
-    module.add_class::<custom::CustomFunction>()?;
+    module.add_class::<custom::Custom>()?;
+    module.add_class::<custom_function::CustomFunction>()?;
+    module.add_class::<handed::Handed>()?;
     module.add_class::<index::ArrayAt>()?;
     module.add_class::<index::ArrayAtIndices>()
 }

@@ -9,40 +9,57 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::PyArray;
-use crate::conform::{self, Conform, axis_of, described, sequence};
-use crate::convert;
+use crate::conform::{self, described};
 use crate::error::host;
-use crate::tree::{self, Objects, Part, Tree};
+use crate::handed::Handed;
+use crate::tree::{self, Objects, Tree};
 use crate::vmap::{Slot, arguments, keep, kept};
 
-/// A rule, and what its signature says.
+/// How a rule is called: the idiom that it was written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// `(primals, cotangents, outputs)`, `(primals, tangents)`, `(inputs, axes)`: one argument by itself, several as
+    /// a tuple.
+    Listed {
+        /// It takes two positional parameters and no more: `(primals, cotangents)`.
+        two: bool,
+        /// It has a parameter `axis_size`.
+        axis_size: bool,
+    },
+    /// The non-differentiable arguments, then `(residuals, cotangents)` or `(primals, tangents)`.
+    Split,
+    /// `(call, cotangents)`, `(call, tangents)`, `(args, axes, axis_size)`, for doors that are written in Python.
+    Call,
+}
+
+/// A rule, and how it is called.
 pub struct Rule {
     fun: Py<PyAny>,
-    /// It takes two positional parameters and no more: `(primals, cotangents)`.
-    two: bool,
-    /// It has a parameter `axis_size`.
-    axis_size: bool,
+    style: Style,
 }
 
 impl Rule {
-    /// Reads the signature; what has none takes everything.
-    pub fn of(fun: &Bound<'_, PyAny>) -> PyResult<Rule> {
-        let mut rule = Rule { fun: fun.clone().unbind(), two: false, axis_size: false };
-        let Ok(signature) = fun.py().import("inspect")?.call_method1("signature", (fun,)) else {
-            return Ok(rule);
-        };
-        let (mut positional, mut more) = (0, false);
-        for parameter in signature.getattr("parameters")?.call_method0("values")?.try_iter()? {
-            let parameter = parameter?;
-            match parameter.getattr("kind")?.extract::<u8>()? {
-                0 | 1 => positional += 1,
-                2 => more = true,
-                _ => {}
+    /// In the idiom of MLX. Reads the signature; what has none takes everything.
+    pub fn listed(fun: &Bound<'_, PyAny>) -> PyResult<Rule> {
+        let (mut positional, mut more, mut axis_size) = (0, false, false);
+        if let Ok(signature) = fun.py().import("inspect")?.call_method1("signature", (fun,)) {
+            for parameter in signature.getattr("parameters")?.call_method0("values")?.try_iter()? {
+                let parameter = parameter?;
+                match parameter.getattr("kind")?.extract::<u8>()? {
+                    0 | 1 => positional += 1,
+                    2 => more = true,
+                    _ => {}
+                }
+                axis_size |= parameter.getattr("name")?.to_string() == "axis_size";
             }
-            rule.axis_size |= parameter.getattr("name")?.to_string() == "axis_size";
         }
-        rule.two = positional == 2 && !more;
-        Ok(rule)
+        let style = Style::Listed { two: positional == 2 && !more, axis_size };
+        Ok(Rule { fun: fun.clone().unbind(), style })
+    }
+
+    /// In another idiom.
+    pub fn new(fun: &Bound<'_, PyAny>, style: Style) -> Rule {
+        Rule { fun: fun.clone().unbind(), style }
     }
 }
 
@@ -55,6 +72,14 @@ pub struct RuleSet {
     pub jvp: Option<Arc<Rule>>,
     /// Batches.
     pub vmap: Option<Arc<Rule>>,
+    /// The forward pass that goes with the rule for reverse mode: `(*args) -> (outputs, residuals)`.
+    pub forward: Option<Arc<Rule>>,
+    /// Its derivatives have none themselves.
+    pub once: bool,
+    /// Positions of the arguments that have no derivative.
+    pub nondiff: Vec<usize>,
+    /// One gradient per argument, always in a sequence, also where there is one argument.
+    pub strict: bool,
     /// Zero cotangents arrive as `None`.
     pub symbolic_vjp: bool,
     /// Zero tangents arrive as `None`.
@@ -64,7 +89,7 @@ pub struct RuleSet {
 impl RuleSet {
     /// Shows the collector what nobody else holds.
     pub fn visit(&self, visit: &PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
-        for rule in [&self.vjp, &self.jvp, &self.vmap].into_iter().flatten() {
+        for rule in [&self.vjp, &self.jvp, &self.vmap, &self.forward].into_iter().flatten() {
             if Arc::strong_count(rule) == 1 {
                 visit.call(&rule.fun)?;
             }
@@ -77,10 +102,14 @@ impl RuleSet {
 pub struct CallRules {
     /// The rules.
     pub rules: Arc<RuleSet>,
+    /// The function.
+    pub fun: Py<PyAny>,
     /// The structure of `(args, kwargs)`.
     pub tree: Tree,
     /// The structure of the result.
     pub slot: Slot,
+    /// The structure of what the forward pass kept, and all in it that is no array.
+    pub kept: Slot,
     /// The function's name.
     pub name: String,
     /// Names of the parameters.
@@ -88,7 +117,7 @@ pub struct CallRules {
 }
 
 /// What Python code did: a result, or an error of ours that names what it returned.
-type Outcome<T> = PyResult<Result<T>>;
+pub type Outcome<T> = PyResult<Result<T>>;
 
 fn run<T>(body: impl FnOnce(Python<'_>) -> Outcome<T>) -> Result<T> {
     Python::attach(body).map_err(host)?
@@ -99,7 +128,8 @@ fn unwrapped<'py>(args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
     if args.len() == 1 { args.get_item(0) } else { Ok(args.clone().into_any()) }
 }
 
-fn object<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
+/// An object around an array.
+pub fn object<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>> {
     Ok(Bound::new(py, PyArray::new(array))?.into_any())
 }
 
@@ -118,256 +148,89 @@ fn objects<'a, 'py>(
 }
 
 impl CallRules {
-    fn error<T>(&self, rule: &str, text: &str) -> Outcome<T> {
-        Ok(Err(Error::rule(format!("{rule} rule of '{}'{text}", self.name))))
-    }
-
-    /// How many arrays are below part `at`, and the part behind it.
-    fn below(&self, mut at: usize) -> (usize, usize) {
-        let (mut left, mut arrays) = (1, 0);
-        while left > 0 {
-            left -= 1;
-            match &self.tree.0[at] {
-                Part::Leaf => arrays += 1,
-                Part::Static(_) | Part::Empty => {}
-                Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => left += n,
-                Part::Dict(keys) => left += keys.len(),
-                Part::Data(_, names) => left += names.len(),
-            }
-            at += 1;
-        }
-        (arrays, at)
-    }
-
-    /// How many arrays are among the positional arguments, and how many positional arguments there are.
-    fn positional(&self) -> (usize, usize) {
-        let count = match &self.tree.0[1] {
-            Part::Tuple(n) => *n,
-            _ => 0,
-        };
-        (self.below(1).0, count)
-    }
-
-    /// The name of a positional argument, for messages.
-    fn root(&self, i: usize) -> String {
-        self.roots.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"))
-    }
-
-    /// Gradients of the arrays in the order of the arguments.
-    fn gradients(&self, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
-        if result.is_none() {
-            return Ok(Ok(Value::None));
-        }
-        if let Some(found) = self.plain(call, result) {
-            return Ok(Ok(found));
-        }
-        let (arrays, count) = self.positional();
-        let keywords = call.inputs.len() - arrays;
-        let (result, named) = self.split(result, keywords)?;
-        let items = match self.per_argument(&result, count)? {
-            Some(items) => items,
-            None => {
-                let n = sequence(&result).map_or(1, |items| items.len());
-                let gradients = if n == 1 { "1 gradient".to_string() } else { format!("{n} gradients") };
-                let s = if count == 1 { "" } else { "s" };
-                let names: Vec<String> = (0..count).map(|i| self.root(i)).collect();
-                let text = format!(" returned {gradients} for {count} argument{s} ({})", names.join(", "));
-                return self.error("vjp", &text);
-            }
-        };
-        // The tree is (args, kwargs): its first argument is part 2.
-        let mut conform = Conform::new(&self.tree, 2);
-        for (i, item) in items.iter().enumerate() {
-            if let Err(misfit) = conform.read(item.as_ref(), &self.root(i))? {
-                return self.error("vjp", &format!(", argument {misfit}"));
-            }
-        }
-        if let Err(misfit) = conform.read(named.as_ref(), "keywords")? {
-            return self.error("vjp", &format!(", {misfit}"));
-        }
-        if named.is_none()
-            && let Some(i) =
-                (arrays..call.inputs.len()).find(|&i| call.needs[i] && call.inputs[i].is_inexact())
-        {
-            let name = &call.func.args[i];
-            let text = format!(
-                " returned no gradient for keyword argument {name}: return (gradients, {{'{name}': gradient}}), \
-                 or pass it by position"
-            );
-            return self.error("vjp", &text);
-        }
-        Ok(Ok(Value::Tuple(conform.found)))
-    }
-
-    /// The most frequent case: all arguments are arrays, and so are all gradients.
-    fn plain(&self, call: &Call, result: &Bound<'_, PyAny>) -> Option<Value> {
-        let n = call.inputs.len();
-        if !self.tree.is_flat(2, n) {
-            return None;
-        }
-        let array = |value: &Bound<'_, PyAny>| {
-            value.cast_exact::<PyArray>().ok().map(|array| Value::Array(array.get().get()))
-        };
-        if n == 1 {
-            return array(result);
-        }
-        let tuple = result.cast_exact::<PyTuple>().ok().filter(|tuple| tuple.len() == n)?;
-        tuple.iter().map(|item| array(&item)).collect::<Option<Vec<Value>>>().map(Value::Tuple)
-    }
-
-    /// Gradients by position, and by keyword where there are some.
-    fn split<'py>(
+    /// Values of the arguments that have no derivative, in order, and all others as a tuple.
+    fn parted<'py>(
         &self,
-        result: &Bound<'py, PyAny>,
-        keywords: usize,
-    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> {
-        if keywords > 0
-            && let Ok(pair) = result.cast::<PyTuple>()
-            && pair.len() == 2
-            && let Ok(named) = pair.get_item(1)?.cast_into::<PyDict>()
-        {
-            let full = PyDict::new(result.py());
-            if let Part::Dict(keys) = &self.tree.0[self.below(1).1] {
-                for key in keys {
-                    full.set_item(key, named.get_item(key)?)?;
-                }
-            }
-            let strange = named.keys().iter().any(|key| !full.contains(key).unwrap_or(false));
-            if !strange {
-                return Ok((pair.get_item(0)?, Some(full.into_any())));
-            }
+        args: &Bound<'py, PyTuple>,
+    ) -> PyResult<(Vec<Bound<'py, PyAny>>, Bound<'py, PyTuple>)> {
+        let nondiff = &self.rules.nondiff;
+        if nondiff.is_empty() {
+            return Ok((Vec::new(), args.clone()));
         }
-        Ok((result.clone(), None))
+        let (fixed, rest): (Vec<_>, Vec<_>) = args.iter().enumerate().partition(|(i, _)| nondiff.contains(i));
+        let rest = PyTuple::new(args.py(), rest.into_iter().map(|(_, arg)| arg))?;
+        Ok((fixed.into_iter().map(|(_, arg)| arg).collect(), rest))
     }
 
-    /// What was returned for each positional argument; `None` inside for an argument that gets nothing.
-    fn per_argument<'py>(
+    /// Calls a vjp rule.
+    fn pulled<'py>(
         &self,
-        result: &Bound<'py, PyAny>,
-        count: usize,
-    ) -> PyResult<Option<Vec<Option<Bound<'py, PyAny>>>>> {
-        let holders = self.holders(count);
-        if count == 1 {
-            // A tuple of one is one gradient, unless the argument is a sequence itself.
-            let sequence_like =
-                matches!(self.tree.0.get(2), Some(Part::List(_) | Part::Tuple(_) | Part::Named(..)));
-            return Ok(match result.cast::<PyTuple>() {
-                Ok(tuple) if !sequence_like && tuple.len() == 1 => Some(vec![Some(tuple.get_item(0)?)]),
-                Ok(tuple) if !sequence_like && tuple.len() != 1 => None,
-                _ => Some(vec![Some(result.clone())]),
-            });
-        }
-        let items = match sequence(result) {
-            Some(items) => items,
-            // One array for the one argument that has any.
-            None if holders.len() == 1 => vec![result.clone()],
-            None => return Ok(None),
-        };
-        let mut each: Vec<Option<Bound<'py, PyAny>>> = vec![None; count];
-        if items.len() == count {
-            each.iter_mut().zip(items).for_each(|(to, item)| *to = Some(item));
-        } else if items.len() == holders.len() {
-            holders.iter().zip(items).for_each(|(&at, item)| each[at] = Some(item));
-        } else {
-            return Ok(None);
-        }
-        Ok(Some(each))
-    }
-
-    /// Positional arguments that hold arrays.
-    fn holders(&self, count: usize) -> Vec<usize> {
-        let mut at = 2;
-        let holds = |_: &usize| {
-            let (arrays, next) = self.below(at);
-            at = next;
-            arrays > 0
-        };
-        (0..count).filter(holds).collect()
-    }
-
-    fn outputs<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<(Tree, Bound<'py, PyAny>)> {
+        py: Python<'py>,
+        rule: &Rule,
+        call: &Call,
+        cotangents: &[Option<Array>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let fun = rule.fun.bind(py);
         let shape = kept(&self.slot)?;
-        let outputs = shape.rebuild(py, &call.outputs)?;
-        Ok((shape, outputs))
-    }
-
-    /// Tangents of the outputs; `(outputs, tangents)` where the structure says so without doubt.
-    fn tangents(&self, shape: &Tree, result: &Bound<'_, PyAny>) -> Outcome<Value> {
-        if result.is_none() {
-            return Ok(Ok(Value::None));
-        }
-        let fits = |value: &Bound<'_, PyAny>| -> PyResult<std::result::Result<Vec<Value>, String>> {
-            let mut conform = Conform::new(shape, 0);
-            let read = conform.read(Some(value), "output")?;
-            let nested = conform.found.iter().any(|value| matches!(value, Value::Tuple(_)));
-            Ok(match read {
-                Ok(()) if nested => {
-                    Err(format!("expected tangents like the outputs, got {}", described(value)))
-                }
-                Ok(()) => Ok(conform.found),
-                Err(misfit) => Err(misfit),
-            })
-        };
-        let misfit = match fits(result)? {
-            Ok(found) => return Ok(Ok(Value::Tuple(found))),
-            Err(misfit) => misfit,
-        };
-        if let Ok(pair) = result.cast::<PyTuple>()
-            && pair.len() == 2
-            && let (Ok(_), Ok(found)) = (fits(&pair.get_item(0)?)?, fits(&pair.get_item(1)?)?)
-        {
-            return Ok(Ok(Value::Tuple(found)));
-        }
-        // A tuple of one is one output's tangent.
-        if let Ok(single) = result.cast::<PyTuple>()
-            && single.len() == 1
-            && let Ok(found) = fits(&single.get_item(0)?)?
-        {
-            return Ok(Ok(Value::Tuple(found)));
-        }
-        self.error("jvp", &format!(": {misfit}"))
-    }
-
-    /// Outputs of a vmap rule, and their axes.
-    fn mapped(&self, py: Python<'_>, result: &Bound<'_, PyAny>) -> Outcome<Mapped> {
-        let pair = match result.cast::<PyTuple>() {
-            Ok(pair) if pair.len() == 2 => pair,
-            _ => {
-                return self
-                    .error("vmap", &format!(" returned {}: expected (outputs, axes)", described(result)));
-            }
-        };
-        let (outputs, axes) = (pair.get_item(0)?, pair.get_item(1)?);
-        let (found, shape) = tree::flatten(&numbers_as_arrays(py, &outputs)?)?;
-        let axes = match conform::axes(&shape, &axes, "axes")? {
-            Ok(axes) => axes,
-            Err(misfit) => return self.error("vmap", &format!(", {misfit}")),
-        };
-        let mut places = Vec::with_capacity(axes.len());
-        for (i, (axis, x)) in axes.into_iter().zip(&found).enumerate() {
-            match axis_of(axis, x) {
-                Ok(axis) => places.push(axis),
-                Err(_) => {
-                    let axis = axis.unwrap_or(0);
-                    return self
-                        .error("vmap", &format!(": output {i} is {}, and has no axis {axis}", x.aval()));
+        let leaves = objects(py, cotangents, &call.outputs, self.rules.symbolic_vjp);
+        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
+        let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
+        match rule.style {
+            Style::Listed { two, .. } => {
+                let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
+                let (primals, kwargs) = (unwrapped(&args)?, kwargs.as_ref());
+                if two {
+                    fun.call((primals, cotangents), kwargs)
+                } else {
+                    fun.call((primals, cotangents, shape.rebuild(py, &call.outputs)?), kwargs)
                 }
             }
+            Style::Split => {
+                let residuals = call.residuals.as_deref().unwrap_or_default();
+                let residuals = kept(&self.kept)?.rebuild(py, residuals)?;
+                if self.rules.nondiff.is_empty() {
+                    return fun.call1((residuals, cotangents));
+                }
+                let (mut given, _) = self.parted(&arguments(py, &self.tree, &call.inputs)?.0)?;
+                given.extend([residuals, cotangents]);
+                fun.call1(PyTuple::new(py, given)?)
+            }
+            Style::Call => fun.call1((Handed::new(self, call.clone()), cotangents)),
         }
-        keep(&self.slot, shape);
-        Ok(Ok((found, places)))
     }
-}
 
-/// Numbers and foreign arrays that a vmap rule returned, as arrays.
-fn numbers_as_arrays<'py>(py: Python<'py>, outputs: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    let (arrays, tree) = tree::flatten(outputs)?;
-    let leaves = arrays.into_iter().map(|array| object(py, array));
-    let other = |value: &Bound<'py, PyAny>| match conform::leaf(value)? {
-        Value::Scalar(_) | Value::Array(_) => object(py, convert::array(value, None)?),
-        _ => Ok(value.clone()),
-    };
-    tree.fill(py, &mut Objects { leaves, other, py })
+    /// Calls a jvp rule.
+    fn pushed<'py>(
+        &self,
+        py: Python<'py>,
+        rule: &Rule,
+        call: &Call,
+        tangents: &[Option<Array>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let fun = rule.fun.bind(py);
+        let symbolic = self.rules.symbolic_jvp;
+        let leaves = objects(py, tangents, &call.inputs, symbolic);
+        // The zero of a bare number lets the rules that the documentation shows do their sums.
+        let other = |value: &Bound<'_, PyAny>| {
+            if !symbolic && conform::has_zero(value) {
+                Ok(0f64.into_pyobject(py)?.into_any())
+            } else {
+                Ok(py.None().into_bound(py))
+            }
+        };
+        let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
+        let tangents = both.get_item(0)?.cast_into::<PyTuple>()?;
+        if rule.style == Style::Call {
+            return fun.call1((Handed::new(self, call.clone()), tangents));
+        }
+        let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
+        if let Style::Listed { .. } = rule.style {
+            return fun.call((unwrapped(&args)?, unwrapped(&tangents)?), kwargs.as_ref());
+        }
+        let (mut given, primals) = self.parted(&args)?;
+        given.extend([primals.into_any(), self.parted(&tangents)?.1.into_any()]);
+        fun.call(PyTuple::new(py, given)?, kwargs.as_ref())
+    }
 }
 
 impl Rules for CallRules {
@@ -377,32 +240,46 @@ impl Rules for CallRules {
             vjp: rules.vjp.is_some(),
             jvp: rules.jvp.is_some(),
             vmap: rules.vmap.is_some(),
-            ..Offers::default()
+            forward: rules.forward.is_some(),
+            once: rules.once,
         }
+    }
+
+    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+        let Some(rule) = &self.rules.forward else {
+            return Err(Error::internal("[forward] expected a rule"));
+        };
+        run(|py| {
+            let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+            let result = rule.fun.bind(py).call(args, kwargs.as_ref())?;
+            let pair = match result.cast::<PyTuple>() {
+                Ok(pair) if pair.len() == 2 => pair,
+                _ => {
+                    let text = format!(" returned {}: expected (output, residuals)", described(&result));
+                    return self.error("forward", &text);
+                }
+            };
+            let (outs, shape) = tree::flatten(&pair.get_item(0)?)?;
+            let (residuals, structure) = tree::flatten(&pair.get_item(1)?)?;
+            keep(&self.slot, shape);
+            keep(&self.kept, structure);
+            Ok(Ok((outs, residuals)))
+        })
     }
 
     fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
         let Some(rule) = &self.rules.vjp else { return Err(Error::internal("[vjp] expected a rule")) };
-        run(|py| {
-            let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
-            let primals = unwrapped(&args)?;
-            let (shape, outputs) = self.outputs(py, call)?;
-            let leaves = objects(py, cotangents, &call.outputs, self.rules.symbolic_vjp);
-            let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-            let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
-            let kwargs = kwargs.as_ref();
-            let fun = rule.fun.bind(py);
-            let result = if rule.two {
-                fun.call((primals, cotangents), kwargs)?
-            } else {
-                fun.call((primals, cotangents, outputs), kwargs)?
-            };
-            self.gradients(call, &result)
-        })
+        if let Some(error) = self.refused("vjp", |i| call.needs[i] && call.inputs[i].is_inexact()) {
+            return Err(error);
+        }
+        run(|py| self.gradients(call, &self.pulled(py, rule, call, cotangents)?))
     }
 
     fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
         let Some(rule) = &self.rules.jvp else { return Err(Error::internal("[jvp] expected a rule")) };
+        if let Some(error) = self.refused("jvp", |i| tangents[i].is_some()) {
+            return Err(error);
+        }
         run(|py| {
             let (arrays, _) = self.positional();
             if let Some(i) = (arrays..tangents.len()).find(|&i| tangents[i].is_some()) {
@@ -410,22 +287,7 @@ impl Rules for CallRules {
                     format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
                 return self.error("jvp", &text);
             }
-            let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
-            let primals = unwrapped(&args)?;
-            let symbolic = self.rules.symbolic_jvp;
-            let leaves = objects(py, tangents, &call.inputs, symbolic);
-            // The zero of a bare number lets the rules that the documentation shows do their sums.
-            let other = |value: &Bound<'_, PyAny>| {
-                if !symbolic && conform::has_zero(value) {
-                    Ok(0f64.into_pyobject(py)?.into_any())
-                } else {
-                    Ok(py.None().into_bound(py))
-                }
-            };
-            let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
-            let tangents = unwrapped(&both.get_item(0)?.cast_into::<PyTuple>()?)?;
-            let result = rule.fun.bind(py).call((primals, tangents), kwargs.as_ref())?;
-            self.tangents(&kept(&self.slot)?, &result)
+            self.tangents(&kept(&self.slot)?, &self.pushed(py, rule, call, tangents)?)
         })
     }
 
@@ -440,13 +302,47 @@ impl Rules for CallRules {
             let leaves = axes.iter().map(|axis| Ok(axis.into_pyobject(py)?.into_any()));
             let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
             let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
-            let places = unwrapped(&both.get_item(0)?.cast_into::<PyTuple>()?)?;
-            let mut kwargs = kwargs;
-            if rule.axis_size {
-                kwargs.get_or_insert_with(|| PyDict::new(py)).set_item("axis_size", size)?;
-            }
-            let result = rule.fun.bind(py).call((unwrapped(&args)?, places), kwargs.as_ref())?;
+            let places = both.get_item(0)?.cast_into::<PyTuple>()?;
+            let fun = rule.fun.bind(py);
+            let result = match rule.style {
+                Style::Listed { axis_size, .. } => {
+                    let mut kwargs = kwargs;
+                    if axis_size {
+                        kwargs.get_or_insert_with(|| PyDict::new(py)).set_item("axis_size", size)?;
+                    }
+                    fun.call((unwrapped(&args)?, unwrapped(&places)?), kwargs.as_ref())?
+                }
+                Style::Split | Style::Call => fun.call((args, places, size), kwargs.as_ref())?,
+            };
             self.mapped(py, &result)
         })
     }
+
+    fn name_of(&self, captured: &Array) -> Option<String> {
+        Python::attach(|py| variable(self.fun.bind(py), captured).ok().flatten())
+    }
+}
+
+/// The variable by which a function knows an array: in its closure, among its globals, on its object.
+fn variable(fun: &Bound<'_, PyAny>, array: &Array) -> PyResult<Option<String>> {
+    let is_it = |value: &Bound<'_, PyAny>| {
+        value.cast::<PyArray>().is_ok_and(|value| value.get().get().key() == array.key())
+    };
+    let code = fun.getattr("__code__")?;
+    if let Ok(cells) = fun.getattr("__closure__")?.cast::<PyTuple>() {
+        for (name, cell) in code.getattr("co_freevars")?.try_iter()?.zip(cells.iter()) {
+            // An empty cell has no contents.
+            if cell.getattr("cell_contents").is_ok_and(|value| is_it(&value)) {
+                return Ok(Some(name?.to_string()));
+            }
+        }
+    }
+    let globals = fun.getattr("__globals__")?.cast_into::<PyDict>()?;
+    for name in code.getattr("co_names")?.try_iter()? {
+        let name = name?;
+        if globals.get_item(&name)?.is_some_and(|value| is_it(&value)) {
+            return Ok(Some(name.to_string()));
+        }
+    }
+    Ok(None)
 }

@@ -169,6 +169,11 @@ pub trait Rules: Send + Sync {
         unreachable!("not offered")
     }
 
+    /// By what name the function knows an array that it captured, for messages.
+    fn name_of(&self, captured: &Array) -> Option<String> {
+        None
+    }
+
     /// The batched form of rules that speak of nothing but the recorded body.
     fn batched(&self) -> Option<Arc<dyn Rules>> {
         None

@@ -38,6 +38,17 @@ pub(crate) fn tangents(call: &Call, value: Value) -> Result<Vec<Option<Array>>> 
     each.map(|(i, (value, y))| fit(value, y.aval(), &|| what(i)).map_err(|e| at(e, &call.site))).collect()
 }
 
+/// A forward pass that runs late must say of the outputs what the function did.
+pub(crate) fn same_outputs(call: &Call, outs: &[Array]) -> Result<()> {
+    if outs.iter().map(Array::aval).eq(call.outputs.iter().map(Array::aval)) {
+        return Ok(());
+    }
+    let list = |arrays: &[Array]| arrays.iter().map(|x| x.aval().to_string()).collect::<Vec<_>>().join(", ");
+    let (want, got) = (list(&call.outputs), list(outs));
+    let text = format!("forward rule of '{}': expected outputs {want}, got {got}", call.func.name);
+    Err(at(Error::rule(text), &call.site))
+}
+
 /// The result of a rule as a list, one item for each of `like` if all is well.
 fn listed(call: &Call, value: Value, like: &[Array], rule: &str) -> Result<Vec<Value>> {
     match value {

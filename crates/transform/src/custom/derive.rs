@@ -140,27 +140,30 @@ pub(crate) fn recorded<'a>(node: &Arc<Node>, custom: &'a CustomCall) -> Result<&
     Ok(custom.body.get_or_init(|| body))
 }
 
-/// The vjp rule, called and checked. Runs its forward pass first where that has not happened.
-pub(crate) fn call_vjp(
-    owner: &Owner,
-    mut call: Call,
-    cotangents: &[Option<Array>],
-) -> Result<Vec<Option<Array>>> {
-    if owner.rules.offers().forward && call.residuals.is_none() {
-        let (outs, kept) = run_forward(owner, &call.inputs).map_err(|error| at(error, &call.site))?;
-        let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
-        let stand_in = |array: Array| match output(&array) {
-            Some(i) if i < call.outputs.len() => call.outputs[i].clone(),
-            _ => array,
-        };
-        call.residuals = Some(kept.into_iter().map(stand_in).collect());
+/// The call with what its forward pass keeps; the pass is run now where that has not happened.
+fn with_residuals(owner: &Owner, mut call: Call) -> Result<Call> {
+    if !owner.rules.offers().forward || call.residuals.is_some() {
+        return Ok(call);
     }
+    let (outs, kept) = run_forward(owner, &call.inputs).map_err(|error| at(error, &call.site))?;
+    check::same_outputs(&call, &outs)?;
+    let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
+    let stand_in = |array: Array| output(&array).map_or(array, |i| call.outputs[i].clone());
+    let kept = kept.into_iter().map(stand_in).collect();
+    call.residuals = Some(kept);
+    Ok(call)
+}
+
+/// The vjp rule, called and checked.
+pub(crate) fn call_vjp(owner: &Owner, call: Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let call = with_residuals(owner, call)?;
     let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
     check::gradients(&call, value)
 }
 
 /// The jvp rule, called and checked.
 pub(crate) fn call_jvp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let call = &with_residuals(owner, call.clone())?;
     let value = owner.rules.jvp(call, tangents).map_err(|error| at(error, &call.site))?;
     check::tangents(call, value)
 }

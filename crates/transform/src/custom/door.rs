@@ -120,8 +120,10 @@ pub(crate) fn captured(
         for array in &found {
             // A number may be that of a closed trace, and an error must not be a guess.
             let Some(trace) = stack::owner(array, Trace::is_derivative) else { continue };
-            let what = format!("{}, a tracer of {} ({})", array.aval(), trace.name(), trace.number);
-            let text = format!("'{}' captured {what}: pass it as an argument", owner.func.name);
+            let name = owner.rules.name_of(array).map_or_else(String::new, |name| format!("'{name}', "));
+            let what = format!("{name}{}, a tracer of {} ({})", array.aval(), trace.name(), trace.number);
+            let fix = "pass it as an argument, or choose captured='differentiate' or 'constant'";
+            let text = format!("'{}' captured {what}: {fix}", owner.func.name);
             return Err(at(pullback_base::Error::rule(text), site));
         }
     }

@@ -1,0 +1,73 @@
+//! What a rule of a door written in Python is told of the call that it stands for.
+
+use pullback::custom::Call;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::answers::Span;
+use crate::rules::CallRules;
+use crate::tree::Tree;
+use crate::vmap::{arguments, kept};
+
+/// A call, as its rules see it: objects are made of what is asked for, and of nothing else.
+#[pyclass(frozen, name = "_Call", module = "pullback")]
+pub struct Handed {
+    call: Call,
+    tree: Tree,
+    shape: Option<Tree>,
+    residuals: Option<Tree>,
+    spans: Vec<Span>,
+}
+
+impl Handed {
+    /// Of a call by these rules.
+    pub fn new(rules: &CallRules, call: Call) -> Handed {
+        Handed {
+            tree: rules.tree.clone(),
+            shape: kept(&rules.slot).ok(),
+            residuals: kept(&rules.kept).ok(),
+            spans: rules.spans(),
+            call,
+        }
+    }
+}
+
+#[pymethods]
+impl Handed {
+    /// The positional arguments.
+    #[getter]
+    fn args<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        Ok(arguments(py, &self.tree, &self.call.inputs)?.0)
+    }
+
+    /// The keyword arguments.
+    #[getter]
+    fn kwargs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        Ok(arguments(py, &self.tree, &self.call.inputs)?.1.unwrap_or_else(|| PyDict::new(py)))
+    }
+
+    /// What the function returned.
+    #[getter]
+    fn outputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match &self.shape {
+            Some(shape) => shape.rebuild(py, &self.call.outputs),
+            None => Ok(py.None().into_bound(py)),
+        }
+    }
+
+    /// What the forward pass kept.
+    #[getter]
+    fn residuals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match (&self.residuals, &self.call.residuals) {
+            (Some(tree), Some(arrays)) => tree.rebuild(py, arrays),
+            _ => Ok(py.None().into_bound(py)),
+        }
+    }
+
+    /// For each positional argument whether a derivative with respect to it is asked for.
+    #[getter]
+    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let needed = |i: usize| self.call.needs[i] && self.call.inputs[i].is_inexact();
+        PyTuple::new(py, self.spans.iter().map(|span| span.clone().any(needed)))
+    }
+}

@@ -1,0 +1,287 @@
+"""`Function`, the door of PyTorch: a class with `forward` and `backward`, and a context between them."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from pullback import _core
+from pullback._core import _Custom, array
+from pullback.doors import zeros
+
+_INEXACT = zeros.INEXACT
+
+
+class Context:
+    """What `forward` leaves for `backward` and `jvp`: saved arrays, and attributes of any kind."""
+
+    def __init__(self, needs: tuple[bool, ...]):
+        self.needs_input_grad = needs
+        self._hidden = _Hidden()
+
+    def save_for_backward(self, *arrays: Any) -> None:
+        """Keeps arrays (`None` is allowed) for `backward`, as `saved_tensors`."""
+        self._hidden.saved = arrays
+
+    def save_for_forward(self, *arrays: Any) -> None:
+        """Keeps arrays for `jvp`, as `saved_tensors`, where `save_for_backward` has not been called."""
+        self._hidden.saved_forward = arrays
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """The arrays that were saved."""
+        return self._hidden.saved if self._hidden.saved is not None else self._hidden.saved_forward or ()
+
+    def mark_non_differentiable(self, *outputs: Any) -> None:
+        """Says of outputs that they have no derivative."""
+        self._hidden.fixed = outputs
+
+    def mark_dirty(self, *inputs: Any) -> None:
+        """Says of arguments that they are changed in place, and returned: so is what the caller passed."""
+        self._hidden.dirty = inputs
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether cotangents and tangents that are zero arrive as zeros (so they do unless said otherwise), or
+        as `None`.
+        """
+        self._hidden.materialize = bool(value)
+
+
+class _Hidden:
+    """What a context knows besides the user's attributes."""
+
+    saved: tuple[Any, ...] | None = None
+    saved_forward: tuple[Any, ...] | None = None
+    fixed: tuple[Any, ...] = ()
+    dirty: tuple[Any, ...] = ()
+    materialize: bool = True
+
+
+class VmapInfo(NamedTuple):
+    """What a `vmap` staticmethod is told of the batch."""
+
+    batch_size: int
+    randomness: str
+
+
+class Function:
+    """A function with rules, in the idiom of `torch.autograd.Function`: subclass it, and call `apply`.
+
+    `forward(ctx, *args)`, or `forward(*args)` with `setup_context(ctx, inputs, output)`, computes the output;
+    `backward(ctx, *cotangents)` returns one cotangent for each argument, `None` for zero; `jvp(ctx, *tangents)` the
+    tangents of the outputs; `vmap(info, in_dims, *args)` outputs and where their batch axes are. All are static
+    methods. A derivative without a method is derived from the other one, and so is the batched form.
+
+    >>> class Exp(pb.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         y = pb.exp(x)
+    ...         ctx.save_for_backward(y)
+    ...         return y
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         (y,) = ctx.saved_tensors
+    ...         return g * y
+    >>> pb.grad(Exp.apply)(pb.array(0.0)).item()
+    1.0
+    """
+
+    generate_vmap_rule: ClassVar[bool] = True
+    captured: ClassVar[str] = "error"
+    _door: ClassVar[Any] = None
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """The output: to be given by the subclass."""
+        raise NotImplementedError("[Function] expected a subclass with a staticmethod forward, got none")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._door = None
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Calls the function."""
+        door = cls.__dict__.get("_door")
+        if door is None:
+            door = cls._door = _opened(cls)
+        marks: list[_Marks] = []
+        door.marks.append(marks)
+        try:
+            out = door.custom(*args, **kwargs)
+        finally:
+            door.marks.pop()
+        return _marked(marks[-1], args, out) if marks and marks[-1].any else out
+
+
+class _Marks(NamedTuple):
+    """What a forward pass said of its arguments and outputs, by position."""
+
+    fixed: tuple[int, ...]
+    dirty: tuple[tuple[int, int], ...]
+
+    @property
+    def any(self) -> bool:
+        return bool(self.fixed or self.dirty)
+
+
+class _Opened(NamedTuple):
+    custom: Any
+    marks: list[list[_Marks]]
+
+
+def _opened(cls: type[Function]) -> _Opened:
+    """The door of a class: its methods as rules."""
+    marks: list[list[_Marks]] = []
+    contextual = not hasattr(cls, "setup_context")
+
+    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Context]:
+        ctx = Context(tuple(_differentiable(arg) for arg in args))
+        if contextual:
+            out = cls.forward(ctx, *args, **kwargs)
+        else:
+            out = cls.forward(*args, **kwargs)
+            cls.setup_context(ctx, (*args, *kwargs.values()), out)  # type: ignore[attr-defined]
+        if marks:
+            marks[-1].append(_positions(ctx._hidden, args, out))
+        return out, ctx
+
+    @functools.wraps(cls.forward)
+    def body(*args: Any, **kwargs: Any) -> Any:
+        return run(args, kwargs)[0]
+
+    body.__name__, body.__qualname__, body.__doc__ = cls.__name__, cls.__qualname__, cls.__doc__
+    _sign(body, cls.forward, skip=int(contextual))
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        out, ctx = run(args, kwargs)
+        return out, _packed(ctx)
+
+    custom = _Custom(body, captured=cls.captured)
+    rules: dict[str, Any] = {}
+    backward = _method(cls, "backward") or _method(cls, "vjp")
+    if backward is not None:
+        rules["forward"], rules["vjp"] = forward, _backward(backward)
+        rules["symbolic_vjp"] = True
+        rules["once"] = getattr(backward, "_once_differentiable", False)
+    jvp = _method(cls, "jvp")
+    if jvp is not None:
+        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp), True
+        rules["forward"] = forward
+    vmap = _method(cls, "vmap")
+    if vmap is not None:
+        rules["vmap"] = _vmap(vmap)
+    custom._define(**rules)
+    return _Opened(custom, marks)
+
+
+def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
+    try:
+        signature = inspect.signature(forward)
+    except (TypeError, ValueError):
+        return
+    parameters = list(signature.parameters.values())
+    named = parameters and parameters[0].kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    body.__signature__ = signature.replace(parameters=parameters[skip if named else 0 :])
+
+
+def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
+    found = getattr(cls, name, None)
+    return found if callable(found) else None
+
+
+def _differentiable(arg: Any) -> bool:
+    return isinstance(arg, array) and arg.dtype in _INEXACT
+
+
+def _packed(ctx: Context) -> Any:
+    hidden = ctx._hidden
+    attributes = {k: v for k, v in vars(ctx).items() if k not in ("_hidden", "needs_input_grad")}
+    return hidden.saved, hidden.saved_forward, attributes, hidden.materialize
+
+
+def _unpacked(call: Any) -> Context:
+    ctx = Context(call.needs)
+    hidden = ctx._hidden
+    hidden.saved, hidden.saved_forward, attributes, hidden.materialize = call.residuals
+    vars(ctx).update(attributes)
+    return ctx
+
+
+def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(call: Any, cotangents: Any) -> Any:
+        ctx = _unpacked(call)
+        if ctx._hidden.materialize:
+            cotangents = zeros.filled(cotangents, call.outputs)
+        each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
+        result = backward(ctx, *each)
+        count = len(call.needs)
+        # Trailing gradients of nothing are allowed.
+        while isinstance(result, tuple) and len(result) > count and result[-1] is None:
+            result = result[:-1]
+        return result
+
+    return rule
+
+
+def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
+        ctx = _unpacked(call)
+        if ctx._hidden.saved_forward is not None:
+            ctx._hidden.saved = ctx._hidden.saved_forward
+        if ctx._hidden.materialize:
+            tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
+        return jvp(ctx, *tangents)
+
+    return rule
+
+
+def _vmap(vmap: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(args: tuple[Any, ...], axes: tuple[Any, ...], axis_size: int, **kwargs: Any) -> Any:
+        return vmap(VmapInfo(axis_size, "different"), axes, *args, **kwargs)
+
+    return rule
+
+
+def _positions(hidden: _Hidden, args: tuple[Any, ...], out: Any) -> _Marks:
+    outs = out if isinstance(out, tuple) else (out,)
+    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in hidden.fixed))
+    dirty = []
+    for changed in hidden.dirty:
+        at = [i for i, x in enumerate(args) if x is changed]
+        where = [i for i, y in enumerate(outs) if y is changed]
+        if not at or not where:
+            raise ValueError("[Function] expected mark_dirty to name an argument that is returned, got another array")
+        dirty.append((at[0], where[0]))
+    return _Marks(fixed, tuple(dirty))
+
+
+def _marked(marks: _Marks, args: tuple[Any, ...], out: Any) -> Any:
+    outs = list(out) if isinstance(out, tuple) else [out]
+    for i in marks.fixed:
+        outs[i] = _core.stop_gradient(outs[i])
+    for at, where in marks.dirty:
+        args[at][...] = outs[where]
+    return tuple(outs) if isinstance(out, tuple) else outs[0]
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Says of a `backward` that it can be differentiated no further: a second derivative is an error, on every
+    path that reaches it.
+
+    >>> class Double(pb.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return 2 * x
+    ...     @staticmethod
+    ...     @pb.once_differentiable
+    ...     def backward(ctx, g):
+    ...         return 2 * g
+    >>> pb.grad(Double.apply)(pb.array(1.0)).item()
+    2.0
+    """
+    backward._once_differentiable = True  # type: ignore[attr-defined]
+    return backward

@@ -1,0 +1,104 @@
+"""`custom_vjp`, the door of JAX for reverse mode: a forward pass that keeps residuals, and a backward pass."""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from pullback._core import _Custom
+from pullback.doors import arguments, zeros
+
+
+class custom_vjp(_Custom):
+    """A function with a rule for reverse mode, in the idiom of `jax.custom_vjp`.
+
+    `defvjp(fwd, bwd)` gives the rule: `fwd(*args)` returns `(output, residuals)`, and `bwd(residuals, cotangent)`
+    the cotangents of the arguments as a tuple, `None` for zero. Values of the arguments in `nondiff_argnums` or
+    `nondiff_argnames`, which may be anything, come first in `bwd`, which returns nothing for them.
+
+    >>> @pb.custom_vjp
+    ... def f(x, y):
+    ...     return pb.sin(x) * y
+    >>> f.defvjp(lambda x, y: (f(x, y), (pb.cos(x), pb.sin(x), y)), lambda kept, g: (kept[0] * g * kept[2], kept[1] * g))
+    >>> pb.grad(f)(pb.array(0.0), pb.array(2.0)).item()
+    2.0
+
+    Forward mode and batches are derived from the same rule. An array from outside that is being differentiated is
+    an error: pass it as an argument, or choose `captured`, see `custom_function`.
+    """
+
+    _nondiff: list[int]
+
+    def __new__(
+        cls,
+        fun: Callable[..., Any] | None = None,
+        nondiff_argnums: Any = (),
+        nondiff_argnames: Any = (),
+        *,
+        missing: str = "derive",
+        captured: str = "error",
+    ) -> Any:
+        """Of `fun`; without one a decorator that waits for it."""
+        options = {
+            "nondiff_argnums": nondiff_argnums,
+            "nondiff_argnames": nondiff_argnames,
+            "missing": missing,
+            "captured": captured,
+        }
+        waiting = arguments.decorator(cls, fun, options)
+        if fun is None:
+            return waiting
+        self: Any = super().__new__(cls, fun, missing=missing, captured=captured)
+        self._nondiff = arguments.positions("custom_vjp", fun, nondiff_argnums, nondiff_argnames)
+        return self
+
+    def defvjp(
+        self,
+        fwd: Callable[..., Any],
+        bwd: Callable[..., Any],
+        symbolic_zeros: bool = False,
+        optimize_remat: bool = False,
+    ) -> None:
+        """Gives the rule. With `symbolic_zeros`, `fwd` gets a `CustomVJPPrimal` for each array, and `bwd` a
+        `SymbolicZero` for each cotangent that is zero. `optimize_remat` changes nothing: a forward pass whose
+        residuals nobody needs is never computed.
+        """
+        if symbolic_zeros:
+            fwd, bwd = _marked(fwd, self._nondiff), _symbolic(bwd, fwd)
+        self._define(split=True, forward=fwd, vjp=bwd, symbolic_vjp=symbolic_zeros, nondiff=self._nondiff)
+
+    def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
+        """Gives a rule for batches besides, as that of `custom_vmap`."""
+        from pullback.doors.vmap import batched
+
+        self._define(vmap=batched(rule), nondiff=self._nondiff)
+        return rule
+
+
+def _marked(fwd: Callable[..., Any], nondiff: list[int]) -> Callable[..., Any]:
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        each = [x if i in nondiff else zeros.marked(x) for i, x in enumerate(args)]
+        out, kept = fwd(*each, **kwargs)
+        return out, (kept, out)
+
+    return forward
+
+
+def _symbolic(bwd: Callable[..., Any], fwd: Callable[..., Any]) -> Callable[..., Any]:
+    def backward(*given: Any) -> Any:
+        *nondiff, (kept, out), cotangents = given
+        return bwd(*nondiff, kept, zeros.like(cotangents, out))
+
+    return backward
+
+
+class CustomVjp(custom_vjp):
+    """The functional form: `CustomVjp(fun, nondiff_argnums=())`, then `defvjp(fwd, bwd)`.
+
+    >>> double = pb.CustomVjp(lambda x: x * x)
+    >>> double.defvjp(lambda x: (x * x, x), lambda x, g: (10 * g * x,))
+    >>> pb.grad(double)(pb.array(3.0)).item()
+    30.0
+    """
+
+    def __call__(self: Self, *args: Any, **kwargs: Any) -> Any:
+        """What the function returns."""
+        return super().__call__(*args, **kwargs)
