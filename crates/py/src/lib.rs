@@ -1,7 +1,8 @@
 //! Floor 6: Python's door. The only crate that knows PyO3.
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
-//! `fun_*` rooms its functions; `tree` the containers; `grads`, `listed`, `vmap`, `compile` and `wrap` the transforms;
+//! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python; `grads`, `listed`, `vmap`, `compile`, `places` and `wrap` the
+//! transforms;
 //! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
 //! left; `error` what crosses the border when something fails.
 
@@ -17,20 +18,24 @@ mod dlpack;
 mod dtype;
 mod error;
 mod eval;
+mod flat;
 mod fun_make;
 mod fun_reduce;
 mod fun_shape;
 mod grads;
 mod index;
 mod listed;
+mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
+mod places;
 mod random;
 mod rules;
 mod show;
 mod site;
 mod table;
 mod tree;
+mod treedef;
 mod vmap;
 mod wrap;
 
@@ -86,6 +91,7 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<device::PyStream>()?;
     module.add_class::<device::PyStreamContext>()?;
     module.add_class::<custom::CustomFunction>()?;
+    module.add_class::<treedef::TreeDef>()?;
     module.add_class::<index::ArrayAt>()?;
     module.add_class::<index::ArrayAtIndices>()
 }
@@ -99,6 +105,8 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, checkpoint, _mapped};
+        treedef::{_tree_flatten};
+        nodes::{register_tree_node, register_tree_node_class, register_module};
         compile::{compile};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,

@@ -1,0 +1,1 @@
+"""What is going on inside: graphs to look at, and where a NaN comes from."""
