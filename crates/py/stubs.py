@@ -224,6 +224,9 @@ def register_tree_node(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], 
 def register_tree_node_class(cls: _C) -> _C:{register_tree_node_class}
 def register_module(cls: _C) -> _C:{register_module}
 def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones: bool = False) -> tuple[list[Any], TreeDef]: ...
+def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
+def _watch_start(infinite: bool, warn: bool) -> None: ...
+def _watch_stop(finish: bool) -> None: ...
 """
 TREE_FUNCTIONS = ["register_tree_node", "register_tree_node_class", "register_module"]
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
@@ -407,6 +410,8 @@ class ArrayAtIndices:{ArrayAtIndices}
 class RuleError(ValueError):{RuleError}
 class DeviceError(RuntimeError):{DeviceError}
 class InternalError(RuntimeError):{InternalError}
+class AnomalyError(ValueError):{AnomalyError}
+class AnomalyWarning(UserWarning):{AnomalyWarning}
 class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
 
 __version__: str
@@ -428,6 +433,8 @@ def written() -> str:
         "RuleError",
         "DeviceError",
         "InternalError",
+        "AnomalyError",
+        "AnomalyWarning",
         "RuleFallbackWarning",
     ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))

@@ -84,6 +84,10 @@ class DeviceError(RuntimeError):
     """A device is missing, was lost, or failed."""
 class InternalError(RuntimeError):
     """A bug in the engine itself, not in the program that uses it."""
+class AnomalyError(ValueError):
+    """An operation made a NaN (or an infinity) while `pb.debug.detect_anomaly` was watching."""
+class AnomalyWarning(UserWarning):
+    """As `AnomalyError`, from a watch that only warns."""
 class RuleFallbackWarning(UserWarning):
     """A derivative was taken from a function's body, although the function has a rule for the other mode."""
 
@@ -568,6 +572,9 @@ def register_module(cls: _C) -> _C:
     (3.0, 'first')
     """
 def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones: bool = False) -> tuple[list[Any], TreeDef]: ...
+def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
+def _watch_start(infinite: bool, warn: bool) -> None: ...
+def _watch_stop(finish: bool) -> None: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `|x|`. Its derivative at 0 is 0."""

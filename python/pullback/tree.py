@@ -1,7 +1,7 @@
 """Trees: nested lists, tuples, dicts, dataclasses, modules and registered nodes, with anything as leaves.
 
-Names and meaning are those of `jax.tree_util`: `None` is an empty tree, and a structure is an object of its own.
-Dicts keep the order of their keys. `pullback.utils` has the functions that MLX calls by the same names.
+Names and meaning are those of `jax.tree_util`: `None` is an empty tree, and a structure is an object of its
+own. Dicts keep the order of their keys. `pullback.utils` has the functions that MLX calls by the same names.
 
 >>> pb.tree.tree_map(lambda x, y: x + y, {"a": 1, "b": [2, None]}, {"a": 10, "b": [20, None]})
 {'a': 11, 'b': [22, None]}

@@ -1,7 +1,7 @@
 """Functions of trees by the names and with the meaning they have in `mlx.utils`.
 
-`None` is a leaf here, and `tree_flatten` names leaves by dotted paths. `pullback.tree` has the functions that JAX
-calls by the same names.
+`None` is a leaf here, and `tree_flatten` names leaves by dotted paths. `pullback.tree` has the functions that
+JAX calls by the same names.
 
 >>> pb.utils.tree_flatten({"layers": [{"w": 1}, {"w": 2}]})
 [('layers.0.w', 1), ('layers.1.w', 2)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pullback::transform::{self, Traced};
-use pullback::{Array, Aval, Device, place};
+use pullback::{Array, Aval, Device, origin, place};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -15,6 +15,7 @@ use crate::convert;
 use crate::error::{OrRaise, guard, host};
 use crate::places::{Place, lasting, places};
 use crate::random;
+use crate::site;
 use crate::tree::{self, Tree};
 use crate::vmap::{both, call_tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
@@ -169,7 +170,12 @@ impl Compiled {
             Some(entry) => entry,
             None => self.trace(py, tree, state_tree, avals, random)?,
         };
-        let outs = entry.traced.call(&arrays).or_raise()?;
+        let within =
+            || format!("compiled '{}', called at {}", wrap::name_of(self.fun.bind(py)), site::caller(py));
+        let outs = {
+            let _within = origin::within(within);
+            entry.traced.call(&arrays).or_raise()?
+        };
         let (results, after) = outs.split_at(entry.results);
         let mut targets = Vec::new();
         self.changed(py, random, entry.draws, &mut targets)?;

@@ -3,8 +3,8 @@
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python; `grads`, `listed`, `vmap`, `compile`, `places` and `wrap` the
 //! transforms;
-//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
-//! left; `error` what crosses the border when something fails.
+//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `watch`, `graph`, `device`, `random`
+//! what is left; `error` what crosses the border when something fails.
 
 mod args;
 mod array;
@@ -23,6 +23,7 @@ mod fun_make;
 mod fun_reduce;
 mod fun_shape;
 mod grads;
+mod graph;
 mod index;
 mod listed;
 mod nodes;
@@ -37,6 +38,7 @@ mod table;
 mod tree;
 mod treedef;
 mod vmap;
+mod watch;
 mod wrap;
 
 use pullback::Dtype;
@@ -62,6 +64,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RuleError", py.get_type::<error::RuleError>())?;
     module.add("DeviceError", py.get_type::<error::DeviceError>())?;
     module.add("InternalError", py.get_type::<error::InternalError>())?;
+    module.add("AnomalyError", py.get_type::<error::AnomalyError>())?;
+    module.add("AnomalyWarning", py.get_type::<error::AnomalyWarning>())?;
     module.add("RuleFallbackWarning", py.get_type::<error::RuleFallbackWarning>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     classes(module)?;
@@ -106,6 +110,8 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, checkpoint, _mapped};
         treedef::{_tree_flatten};
+        graph::{_graph};
+        watch::{_watch_start, _watch_stop};
         nodes::{register_tree_node, register_tree_node_class, register_module};
         compile::{compile};
         fun_reduce::{

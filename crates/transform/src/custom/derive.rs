@@ -8,7 +8,7 @@ use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner};
 use pullback_core::{Array, Node};
 
 use super::check::{self, at};
-use super::door::{run, run_forward, warn};
+use super::door::{self, run, run_forward, warn};
 use super::linear;
 use crate::stack::{self, Kind};
 use crate::{add, forward, reverse};
@@ -155,12 +155,14 @@ pub(crate) fn call_vjp(
         };
         call.residuals = Some(kept.into_iter().map(stand_in).collect());
     }
+    let _within = door::within(owner, "vjp rule");
     let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
     check::gradients(&call, value)
 }
 
 /// The jvp rule, called and checked.
 pub(crate) fn call_jvp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let _within = door::within(owner, "jvp rule");
     let value = owner.rules.jvp(call, tangents).map_err(|error| at(error, &call.site))?;
     check::tangents(call, value)
 }
