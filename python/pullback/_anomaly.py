@@ -11,13 +11,13 @@ __all__ = ["AnomalyError", "AnomalyWarning", "detect_anomaly"]
 class detect_anomaly(contextlib.ContextDecorator):
     """While it is active, the first operation that makes a NaN raises `AnomalyError`.
 
-    A context manager or a decorator. The error names the operation, the types of its operands, the line that made
-    it and, if that was in a rule of a custom function, the rule; of an operation in a derivative, the operation
-    that was differentiated. An operation that gets a NaN does not make one. With `check_inf` infinities count as
-    well; with `mode="warn"` there are warnings, and the computation goes on.
+    A context manager or a decorator. The error names the operation, the types of its operands, the line that
+    made it and, if that was in a rule of a custom function, the rule; of an operation in a derivative, the
+    operation that was differentiated. An operation that gets a NaN does not make one. With `check_inf`
+    infinities count as well; with `mode="warn"` there are warnings, and the computation goes on.
 
-    Operations count if they are computed while it is active; what was built and is still pending at the end of the
-    block is computed then. Every operation is computed by itself, which takes time and memory: for debugging.
+    Operations count if they are computed while it is active; what was built and is still pending at the end
+    of the block is computed then. Every operation is computed by itself, which takes time and memory.
 
     >>> with pb.debug.detect_anomaly():
     ...     x = pb.array([1.0, -1.0])

@@ -15,27 +15,29 @@ __all__ = ["Graph", "graph"]
 DRAWN_MAX = 2000
 
 STYLE = """
-body { font: 14px system-ui, sans-serif; margin: 1.5em; color: #222; background: #fff; }
-svg { max-width: none; display: block; }
-pre { font: 12px ui-monospace, monospace; overflow-x: auto; }
-details { border: 1px solid #c9b06b; border-radius: 6px; margin: .6em 0; padding: .4em .8em; background: #fffaf0; }
-summary { cursor: pointer; }
-summary code { font-weight: bold; }
-.drawing { overflow: auto; }
+.pullback-graph { font: 14px system-ui, sans-serif; color: #222; background: #fff; padding: 1em; }
+.pullback-graph svg { max-width: none; display: block; }
+.pullback-graph pre { font: 12px ui-monospace, monospace; overflow-x: auto; }
+.pullback-graph details {
+  border: 1px solid #c9b06b; border-radius: 6px; margin: .6em 0; padding: .4em .8em; background: #fffaf0;
+}
+.pullback-graph summary { cursor: pointer; }
+.pullback-graph summary code { font-weight: bold; }
+.pullback-graph .drawing { overflow: auto; }
 """
 
 
 def graph(f: Callable[..., Any], *args: Any, **kwargs: Any) -> "Graph":
     """Return the graph that `f` makes of these arguments, with whatever transforms it applies inside.
 
-    `str` of it is a listing, `html()` a page, `svg()` a drawing; notebooks show the page. Calls of custom functions
-    are blocks with their bodies inside, the line that called and the rules they offer.
+    `str` of it is a listing, `html()` a page, `svg()` a drawing; notebooks show the page. Calls of custom
+    functions are blocks with their bodies inside, the line that called and the rules they offer.
 
     >>> print(pb.debug.graph(lambda x: pb.sin(x) * 2, pb.array([1.0, 2.0])))
     graph of '<lambda>': 4 nodes
     %0 = input x: float32[2]
     %1 = sin(%0): float32[2]
-    %3 = broadcast(2.0): float32[2]
+    %3 = broadcast_to(2.0): float32[2]
     %4 = multiply(%1, %3): float32[2]
     return %4
     """
@@ -131,7 +133,9 @@ class Graph:
             elif row["custom"]:
                 lines.append(f"{pad}{self._line(row)}  custom, {self._about(row)}")
                 body = row["custom"]["body"]
-                stack.append((f"return {self._references(body)}" if body else "its body has not run", depth + 1))
+                stack.append(
+                    (f"return {self._references(body)}" if body else "its body has not run", depth + 1)
+                )
                 push(row["id"], depth + 1)
             elif row["kind"] != "const":
                 lines.append(pad + self._line(row))
@@ -211,7 +215,7 @@ class Graph:
         title = html.escape(f"graph of {self.name!r}")
         return (
             f'<!doctype html><html><head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{STYLE}</style></head><body><h1>{title}</h1>{self._content()}</body></html>"
+            f"</head><body><h1>{title}</h1>{self._repr_html_()}</body></html>"
         )
 
     def _content(self) -> str:
@@ -237,4 +241,4 @@ class Graph:
         return "".join(parts) + f"<details><summary>as text</summary><pre>{listing}</pre></details>"
 
     def _repr_html_(self) -> str:
-        return f"<div><style>{STYLE.replace('body {', '.graph {')}</style>{self._content()}</div>"
+        return f'<div class="pullback-graph"><style>{STYLE}</style>{self._content()}</div>'

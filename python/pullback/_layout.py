@@ -1,4 +1,4 @@
-"""Drawings of graphs in layers: the longest way down decides the layer, the middle of the neighbours the place."""
+"""Drawings of graphs in layers: the longest way down decides the layer, the neighbours the place in it."""
 
 import html
 from collections.abc import Hashable, Mapping, Sequence
@@ -48,7 +48,7 @@ class Box:
 
 
 def _layers(boxes: Mapping[Hashable, Box]) -> list[list[Box]]:
-    """Return the boxes by the longest way to them; boxes without a way stand right above what they are for."""
+    """Return the boxes by the longest way to them; what has none stands right above what it is for."""
     waiting = {id(box): len(box.above) for box in boxes.values()}
     ready = [box for box in boxes.values() if not box.above]
     level: dict[int, int] = {id(box): 0 for box in ready}
@@ -72,10 +72,17 @@ def _layers(boxes: Mapping[Hashable, Box]) -> list[list[Box]]:
 
 def _packed(layer: list[Box]) -> None:
     """Put the boxes of a layer side by side, as near to where they are as there is room."""
-    end = 0.0
+    if not layer:
+        return
+    wanted = [box.x for box in layer]
+    end = layer[0].x
     for box in layer:
         box.x = max(box.x, end)
         end = box.x + box.width + GAP_X
+    # All were pushed to the right: half of them go back.
+    pushed = sum(box.x - x for box, x in zip(layer, wanted, strict=True)) / len(layer)
+    for box in layer:
+        box.x -= pushed
 
 
 def _arranged(layers: list[list[Box]]) -> None:
@@ -88,10 +95,7 @@ def _arranged(layers: list[list[Box]]) -> None:
                 near = box.above if down else box.below
                 if near:
                     box.x = sum(other.middle for other in near) / len(near) - box.width / 2
-            layer.sort(key=lambda box: box.x)
-            left = min((box.x for box in layer), default=0.0)
-            for box in layer:
-                box.x -= min(left, 0.0)
+            layer.sort(key=lambda box: box.middle)
             _packed(layer)
     y = float(PAD)
     for layer in layers:

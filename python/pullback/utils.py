@@ -69,7 +69,7 @@ def tree_flatten(
 
 
 def tree_unflatten(tree: list[tuple[str, Any]] | dict[str, Any]) -> Any:
-    """Return lists and dicts with the leaves at these dotted paths. Where all keys are integers there is a list.
+    """Return lists and dicts with leaves at these dotted paths. Where all keys are integers there is a list.
 
     >>> pb.utils.tree_unflatten([("layers.0.w", 1), ("layers.1.w", 2)])
     {'layers': [{'w': 1}, {'w': 2}]}

@@ -38,6 +38,21 @@ pub fn _graph<'py>(
     Listing::of(&recorded).data(py, &recorded, &paths)
 }
 
+/// What a result's type does not say.
+fn params_of(params: &Params) -> String {
+    match params {
+        Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) => String::new(),
+        Params::Axis(axis) => format!("axis={axis}"),
+        Params::Axes(axes) => format!("axes={axes:?}"),
+        Params::Slice { start, step, .. } | Params::Place { start, step, .. } => {
+            format!("start={start:?} step={step:?}")
+        }
+        Params::Scan { axis, reverse, inclusive } => {
+            format!("axis={axis} reverse={reverse} inclusive={inclusive}")
+        }
+    }
+}
+
 fn address(node: &Arc<Node>) -> usize {
     Arc::as_ptr(node) as usize
 }
@@ -216,10 +231,7 @@ impl Listing {
                 ("const", text, none())
             }
             _ if self.is_leaf(node, number) => ("data", "array".into(), none()),
-            NodeKind::Op(op, params) => {
-                let params = if matches!(params, Params::None) { none() } else { format!("{params:?}") };
-                ("op", op.name.into(), params)
-            }
+            NodeKind::Op(op, params) => ("op", op.name.into(), params_of(params)),
             NodeKind::Custom => {
                 let name = node.custom().map_or_else(none, |call| call.owner.func.name.clone());
                 ("custom", name, none())
