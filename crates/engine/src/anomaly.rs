@@ -143,9 +143,12 @@ fn check(order: Vec<Arc<Node>>, watch: Watch, poll: &mut Poll) -> Result<()> {
     Ok(())
 }
 
+/// Asked of one number.
+type Test = fn(f64) -> bool;
+
 /// What an operation made of operands that had nothing of the kind.
 fn made(out: &Array, inputs: &[Array], watch: Watch) -> Result<Option<&'static str>> {
-    let kinds: [(&str, fn(f64) -> bool); 2] = [("NaN", f64::is_nan), ("inf", f64::is_infinite)];
+    let kinds: [(&str, Test); 2] = [("NaN", f64::is_nan), ("inf", f64::is_infinite)];
     for (name, test) in &kinds[..if watch.infinite { 2 } else { 1 }] {
         if holds(out, *test)? {
             let mut given = false;
@@ -161,7 +164,7 @@ fn made(out: &Array, inputs: &[Array], watch: Watch) -> Result<Option<&'static s
 }
 
 /// Whether the test is true of any element.
-fn holds(x: &Array, test: fn(f64) -> bool) -> Result<bool> {
+fn holds(x: &Array, test: Test) -> Result<bool> {
     let dtype = x.dtype();
     if !dtype.is_inexact() {
         return Ok(false);

@@ -28,9 +28,7 @@ def show(x):
         values = np.array(x.astype(mx.float32)).astype(float)
     else:
         values = np.array(x).astype(object)
-    return f"{name}:{shape}=" + ",".join(
-        str(int(v) if isinstance(v, (int, bool)) else float(v)) for v in values.ravel()
-    )
+    return f"{name}:{shape}=" + ",".join(str(int(v) if isinstance(v, (int, bool)) else float(v)) for v in values.ravel())
 
 
 def emit(name, params, inputs, f):
@@ -45,9 +43,7 @@ def emit(name, params, inputs, f):
         mx.eval(out)
     except (ValueError, RuntimeError, TypeError):
         return
-    words = ";".join(
-        "" if p is None else ",".join(map(str, p)) if isinstance(p, (list, tuple)) else str(p) for p in params
-    )
+    words = ";".join("" if p is None else ",".join(map(str, p)) if isinstance(p, (list, tuple)) else str(p) for p in params)
     lines.append(" | ".join([name, words, "/".join(map(show, inputs)), "/".join(map(show, out))]))
 
 
@@ -64,12 +60,8 @@ def types():
     for name, dtype in itertools.product(unary.split() + ["negative", "bitwise_invert"], TYPES):
         if (name, dtype) != ("bitwise_invert", "bool"):  # MLX answers true for both
             emit(name, [], [of(dtype, [1, 3, 2])], getattr(mx, name))
-    binary = (
-        "add subtract multiply divide power maximum minimum remainder floor_divide arctan2 logaddexp less"
-    )
-    binary += (
-        " less_equal greater greater_equal equal not_equal logical_and logical_or bitwise_and bitwise_or"
-    )
+    binary = "add subtract multiply divide power maximum minimum remainder floor_divide arctan2 logaddexp less"
+    binary += " less_equal greater greater_equal equal not_equal logical_and logical_or bitwise_and bitwise_or"
     for name, a, b in itertools.product(binary.split(), TYPES, TYPES):
         # How types meet is one rule: a few functions show it, the others are asked about one type at a time.
         if a != b and name not in ("add", "divide", "equal", "bitwise_and"):
@@ -102,15 +94,8 @@ def reductions():
         emit(name, [[1], 0, 1], [x], lambda x: getattr(mx, name)(x, axis=1, ddof=1))
     for name, axis, keep in itertools.product(("argmax", "argmin"), [None, 0, -1], [0, 1]):
         emit(name, [axis, keep], [x], lambda x: getattr(mx, name)(x, axis=axis, keepdims=bool(keep)))
-    for name, axis, back, own in itertools.product(
-        "cumsum cumprod cummax cummin".split(), [None, 0, -2], [0, 1], [0, 1]
-    ):
-        emit(
-            name,
-            [axis, back, own],
-            [x],
-            lambda x: getattr(mx, name)(x, axis=axis, reverse=bool(back), inclusive=bool(own)),
-        )
+    for name, axis, back, own in itertools.product("cumsum cumprod cummax cummin".split(), [None, 0, -2], [0, 1], [0, 1]):
+        emit(name, [axis, back, own], [x], lambda x: getattr(mx, name)(x, axis=axis, reverse=bool(back), inclusive=bool(own)))
     for name, axis in itertools.product(["sort", "argsort"], [None, 0, -1]):
         emit(name, [axis], [x], lambda x: getattr(mx, name)(x, axis=axis))
     for axes in (None, [0], [1, 2]):
@@ -163,65 +148,31 @@ def shapes():
     for start, stop, step in ((0, 5, 1), (5, 0, -2), (0.5, 3, 0.25), (3, 1, 1)):
         for dtype in ("int32", "float32", "float16"):
             if dtype != "int32" or isinstance(start, int):
-                emit(
-                    "arange",
-                    [start, stop, step, dtype],
-                    [],
-                    lambda: mx.arange(start, stop, step, getattr(mx, dtype)),
-                )
+                emit("arange", [start, stop, step, dtype], [], lambda: mx.arange(start, stop, step, getattr(mx, dtype)))
     for start, stop, count in ((0, 1, 5), (2, -3, 7), (1, 2, 1), (1, 2, 0)):
         emit("linspace", [start, stop, count], [], lambda: mx.linspace(start, stop, count))
 
 
 def products():
-    pairs = [
-        ((3,), (3,)),
-        ((3,), (3, 2)),
-        ((2, 3), (3,)),
-        ((2, 3), (3, 4)),
-        ((5, 2, 3), (3, 4)),
-        ((5, 2, 3), (5, 3, 4)),
-    ]
-    pairs += [
-        ((5, 1, 2, 3), (6, 3, 4)),
-        ((3,), (5, 3, 2)),
-        ((5, 2, 3), (3,)),
-        ((2, 0), (0, 3)),
-        ((0, 2), (2, 3)),
-    ]
+    pairs = [((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((5, 2, 3), (5, 3, 4))]
+    pairs += [((5, 1, 2, 3), (6, 3, 4)), ((3,), (5, 3, 2)), ((5, 2, 3), (3,)), ((2, 0), (0, 3)), ((0, 2), (2, 3))]
     for a, b in pairs:
         emit("matmul", [], [floats(*a), floats(*b)], mx.matmul)
-    emit(
-        "addmm",
-        [0.5, 2.0],
-        [floats(4), floats(2, 3), floats(3, 4)],
-        lambda c, a, b: mx.addmm(c, a, b, 0.5, 2.0),
-    )
+    emit("addmm", [0.5, 2.0], [floats(4), floats(2, 3), floats(3, 4)], lambda c, a, b: mx.addmm(c, a, b, 0.5, 2.0))
     emit("outer", [], [floats(2, 2), floats(3)], mx.outer)
     emit("inner", [], [floats(2, 3), floats(4, 3)], mx.inner)
     emit("inner", [], [floats(3), floats(3)], mx.inner)
-    emit(
-        "tensordot",
-        [[1, 0], [0, 2]],
-        [floats(2, 3, 4), floats(3, 5, 2)],
-        lambda a, b: mx.tensordot(a, b, [[1, 0], [0, 2]]),
-    )
+    emit("tensordot", [[1, 0], [0, 2]], [floats(2, 3, 4), floats(3, 5, 2)], lambda a, b: mx.tensordot(a, b, [[1, 0], [0, 2]]))
 
 
 def positions():
     x = floats(3, 4, 2)
-    for axis, at in itertools.product(
-        (None, 0, 1, -1), (mx.array([1, 0, -1]), mx.array([[1, 0]]), mx.array(1))
-    ):
+    for axis, at in itertools.product((None, 0, 1, -1), (mx.array([1, 0, -1]), mx.array([[1, 0]]), mx.array(1))):
         emit("take", [axis], [x, at], lambda x, at: mx.take(x, at, axis))
     at = ints(3, 2, 2, low=-4, high=4)
     emit("take_along_axis", [1], [x, at], lambda x, at: mx.take_along_axis(x, at, 1))
-    emit(
-        "take_along_axis", [1], [x, ints(1, 3, 1, low=0, high=4)], lambda x, at: mx.take_along_axis(x, at, 1)
-    )
-    emit(
-        "take_along_axis", [None], [x, ints(5, low=0, high=20)], lambda x, at: mx.take_along_axis(x, at, None)
-    )
+    emit("take_along_axis", [1], [x, ints(1, 3, 1, low=0, high=4)], lambda x, at: mx.take_along_axis(x, at, 1))
+    emit("take_along_axis", [None], [x, ints(5, low=0, high=20)], lambda x, at: mx.take_along_axis(x, at, None))
     once = mx.array([[[0], [2]]] * 3)
     emit("put_along_axis", [1], [x, once, floats(3, 2, 1)], lambda x, at, v: mx.put_along_axis(x, at, v, 1))
 
@@ -237,18 +188,8 @@ def elements():
     a = mx.array([1.0, float("nan"), float("inf"), -float("inf"), 2.0])
     b = mx.array([1.00001, float("nan"), float("inf"), float("inf"), 3.0])
     for equal in (0, 1):
-        emit(
-            "isclose",
-            [1e-3, 1e-6, equal],
-            [a, b],
-            lambda a, b: mx.isclose(a, b, 1e-3, 1e-6, equal_nan=bool(equal)),
-        )
-        emit(
-            "allclose",
-            [1e-3, 1e-6, equal],
-            [a, a],
-            lambda a, b: mx.allclose(a, b, 1e-3, 1e-6, equal_nan=bool(equal)),
-        )
+        emit("isclose", [1e-3, 1e-6, equal], [a, b], lambda a, b: mx.isclose(a, b, 1e-3, 1e-6, equal_nan=bool(equal)))
+        emit("allclose", [1e-3, 1e-6, equal], [a, a], lambda a, b: mx.allclose(a, b, 1e-3, 1e-6, equal_nan=bool(equal)))
         emit("array_equal", [equal], [a, a], lambda a, b: mx.array_equal(a, b, equal_nan=bool(equal)))
     emit("array_equal", [0], [a, b[:2]], mx.array_equal)
     emit("where", [], [mx.array([True, False, True]), mx.array([1, 2, 3]), mx.array(0.5)], mx.where)

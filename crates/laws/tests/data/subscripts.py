@@ -72,9 +72,7 @@ def main():
                 result[index] = value
             else:
                 getattr(np, how).at(result, index, value)
-        lines.append(
-            " | ".join([how, ",".join(map(str, shape)), " ".join(tokens), show(value), show(result)])
-        )
+        lines.append(" | ".join([how, ",".join(map(str, shape)), " ".join(tokens), show(value), show(result)]))
     path = pathlib.Path(__file__).with_suffix(".txt")
     path.write_text("\n".join(lines) + "\n")
 
