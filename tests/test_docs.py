@@ -19,6 +19,11 @@ OBJECTS += [
 ]
 OBJECTS += [("pullback", pb), ("testing", importlib.import_module("pullback.testing"))]
 OBJECTS += [(f"testing.{name}", getattr(OBJECTS[-1][1], name)) for name in OBJECTS[-1][1].__all__]
+for module in (pb.tree, pb.utils, pb.debug):
+    short = module.__name__.split(".")[-1]
+    OBJECTS += [(short, module)]
+    OBJECTS += [(f"{short}.{name}", getattr(module, name)) for name in module.__all__]
+OBJECTS += [(f"debug.Graph.{name}", getattr(pb.debug.Graph, name)) for name in ("nodes", "svg", "html")]
 TEXTS = {
     name: doc
     for name, member in OBJECTS

@@ -13,7 +13,7 @@ from pullback import _core
 TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
 
 HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
 _P = ParamSpec("_P")
@@ -207,6 +207,28 @@ class custom_function(Generic[_P, _R]):{custom_function}
     @overload
     def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
 """
+TREES = """
+_C = TypeVar("_C", bound=type)
+
+@final
+class TreeDef:{TreeDef}
+    @property
+    def num_leaves(self) -> int: ...
+    def unflatten(self, leaves: Iterable[Any]) -> Any: ...
+    def flatten_up_to(self, tree: Any, exact: bool = True) -> list[Any]: ...
+    def paths(self) -> list[tuple[Any, ...]]: ...
+    def names(self, root: str) -> list[str]: ...
+    def __hash__(self) -> int: ...
+
+def register_tree_node(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, Any], Any]) -> None:{register_tree_node}
+def register_tree_node_class(cls: _C) -> _C:{register_tree_node_class}
+def register_module(cls: _C) -> _C:{register_module}
+def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones: bool = False) -> tuple[list[Any], TreeDef]: ...
+def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
+def _watch_start(infinite: bool, warn: bool) -> None: ...
+def _watch_stop(finish: bool) -> None: ...
+"""
+TREE_FUNCTIONS = ["register_tree_node", "register_tree_node_class", "register_module"]
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
 
 
@@ -388,6 +410,8 @@ class ArrayAtIndices:{ArrayAtIndices}
 class RuleError(ValueError):{RuleError}
 class DeviceError(RuntimeError):{DeviceError}
 class InternalError(RuntimeError):{InternalError}
+class AnomalyError(ValueError):{AnomalyError}
+class AnomalyWarning(UserWarning):{AnomalyWarning}
 class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
 
 __version__: str
@@ -409,6 +433,8 @@ def written() -> str:
         "RuleError",
         "DeviceError",
         "InternalError",
+        "AnomalyError",
+        "AnomalyWarning",
         "RuleFallbackWarning",
     ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
@@ -417,8 +443,10 @@ def written() -> str:
     out.append("\n" + array_class())
     docs = {name: text(members[name], "") for name in [*WRAPPED, "custom_function"]}
     out.append(WRAPPERS.format(axes=AXES, **docs) + "\n")
+    docs = {name: text(members[name], "") for name in ["TreeDef", *TREE_FUNCTIONS]}
+    out.append(TREES.format(**docs) + "\n")
     for name, member in members.items():
-        if name not in WRAPPED and inspect.isbuiltin(member):
+        if name not in [*WRAPPED, *TREE_FUNCTIONS] and inspect.isbuiltin(member):
             out.append(function(name, member))
     out.append("\nclass random:\n    state: list[array]\n")
     for name in sorted(dir(_core.random)):

@@ -13,6 +13,9 @@ import math as _math
 import sys as _sys
 
 from pullback import _core
+from pullback import debug as debug
+from pullback import tree as tree
+from pullback import utils as utils
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
@@ -50,6 +53,7 @@ __all__ = [
     "atan2",
     "atanh",
     "concat",
+    "debug",
     "e",
     "euler_gamma",
     "inf",
@@ -59,4 +63,6 @@ __all__ = [
     "pi",
     "pow",
     "random",
+    "tree",
+    "utils",
 ]

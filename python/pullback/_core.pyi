@@ -1,5 +1,5 @@
 # Written by crates/py/stubs.py from the op table: do not edit.
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
 _P = ParamSpec("_P")
@@ -84,6 +84,10 @@ class DeviceError(RuntimeError):
     """A device is missing, was lost, or failed."""
 class InternalError(RuntimeError):
     """A bug in the engine itself, not in the program that uses it."""
+class AnomalyError(ValueError):
+    """An operation made a NaN (or an infinity) while `pb.debug.detect_anomaly` was watching."""
+class AnomalyWarning(UserWarning):
+    """As `AnomalyError`, from a watch that only warns."""
 class RuleFallbackWarning(UserWarning):
     """A derivative was taken from a function's body, although the function has a rule for the other mode."""
 
@@ -498,6 +502,79 @@ class custom_function(Generic[_P, _R]):
     def vmap(self, rule: Callable[..., Any]) -> custom_function[_P, _R]: ...
     @overload
     def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
+
+
+_C = TypeVar("_C", bound=type)
+
+@final
+class TreeDef:
+    """
+    The structure of a tree: what is left of it when its leaves are taken out.
+
+    >>> leaves, structure = pb.tree.tree_flatten({"w": pb.array(1.0), "b": [pb.array(2.0), None]})
+    >>> structure
+    TreeDef({'w': *, 'b': [*, None]})
+    >>> structure.unflatten(["x", "y"])
+    {'w': 'x', 'b': ['y', None]}
+    """
+    @property
+    def num_leaves(self) -> int: ...
+    def unflatten(self, leaves: Iterable[Any]) -> Any: ...
+    def flatten_up_to(self, tree: Any, exact: bool = True) -> list[Any]: ...
+    def paths(self) -> list[tuple[Any, ...]]: ...
+    def names(self, root: str) -> list[str]: ...
+    def __hash__(self) -> int: ...
+
+def register_tree_node(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, Any], Any]) -> None:
+    """
+    Makes the objects of a class nodes of trees: every function of trees looks into them. `flatten(node)` returns
+    `(children, aux)`; `unflatten(aux, children)` makes a node of other children. What is in `aux` is no tree, and is
+    compared by `==`. Subclasses are registered by themselves.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> pb.register_tree_node(Pair, lambda p: ((p.a, p.b), None), lambda aux, children: Pair(*children))
+    >>> pb.grad(lambda p: p.a * p.b)(Pair(pb.array(2.0), pb.array(3.0))).a.item()
+    3.0
+    """
+def register_tree_node_class(cls: _C) -> _C:
+    """
+    As `register_tree_node`, as a decorator of a class with the method `tree_flatten(self)` and the class method
+    `tree_unflatten(cls, aux, children)`.
+
+    >>> @pb.register_tree_node_class
+    ... class Box:
+    ...     def __init__(self, value):
+    ...         self.value = value
+    ...     def tree_flatten(self):
+    ...         return (self.value,), None
+    ...     @classmethod
+    ...     def tree_unflatten(cls, aux, children):
+    ...         return cls(*children)
+    >>> pb.vmap(lambda box: Box(box.value * 2))(Box(pb.array([1, 2]))).value
+    array([2, 4], dtype=int32)
+    """
+def register_module(cls: _C) -> _C:
+    """
+    Makes the objects of a class, and of its subclasses, trees of their attributes, and returns it: a decorator. What
+    is no array in them, and in the containers they hold, stays as it is. They are made again without `__init__`. The
+    class attribute `__pullback_module__ = True` does the same.
+
+    >>> @pb.register_module
+    ... class Linear:
+    ...     def __init__(self, weight, name):
+    ...         self.weight, self.name = weight, name
+    ...     def __call__(self, x):
+    ...         return self.weight * x
+    >>> slope = pb.grad(lambda layer, x: layer(x))(Linear(pb.array(2.0), "first"), pb.array(3.0))
+    >>> slope.weight.item(), slope.name
+    (3.0, 'first')
+    """
+def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones: bool = False) -> tuple[list[Any], TreeDef]: ...
+def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
+def _watch_start(infinite: bool, warn: bool) -> None: ...
+def _watch_stop(finish: bool) -> None: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `|x|`. Its derivative at 0 is 0."""

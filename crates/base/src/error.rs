@@ -20,6 +20,8 @@ pub enum ErrorKind {
     Rule,
     /// The device is missing, was lost, or failed: `DeviceError`.
     Device,
+    /// An operation made a NaN, and somebody watches: `AnomalyError`.
+    Anomaly,
     /// Raised by the host language inside a callback; `source` holds the exception.
     Host,
     /// A bug of ours.
@@ -69,6 +71,8 @@ impl Error {
         rule => Rule;
         /// A `Device` error.
         device => Device;
+        /// An `Anomaly` error.
+        anomaly => Anomaly;
         /// An `Internal` error.
         internal => Internal;
     }

@@ -11,7 +11,7 @@ use crate::array::Array;
 use crate::custom::CustomCall;
 use crate::op::OpDef;
 use crate::params::Params;
-use crate::{place, trace};
+use crate::{origin, place, trace};
 
 /// What a node is.
 #[derive(Debug)]
@@ -89,7 +89,12 @@ impl Node {
             }
         }
         let history = RwLock::new(History { inputs, custom });
-        Arc::new(Node { kind, avals, trace, depth, device: place::current(), history, data: OnceLock::new() })
+        let device = place::current();
+        let node = Arc::new(Node { kind, avals, trace, depth, device, history, data: OnceLock::new() });
+        if origin::asked() {
+            origin::note(&node);
+        }
+        node
     }
 
     /// Its operands; none once it has forgotten them.

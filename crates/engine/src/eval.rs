@@ -11,7 +11,7 @@ use pullback_transform::resolve::no_value;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-use crate::devices;
+use crate::{anomaly, devices};
 
 static PLANS: LazyLock<Plans> = LazyLock::new(Plans::default);
 static NOTICES: Mutex<Notices> = Mutex::new(Notices { said: None, new: Vec::new() });
@@ -34,6 +34,14 @@ pub fn take_notices() -> Vec<String> {
 /// `Value` for a tracer, `Memory` for what is too large, `Device` for a device that failed, and what `poll`
 /// returns.
 pub fn eval(arrays: &[Array], poll: &mut Poll) -> Result<()> {
+    match anomaly::current() {
+        Some(watch) => anomaly::eval(arrays, watch, poll),
+        None => plain(arrays, poll),
+    }
+}
+
+/// As `eval`, whether somebody watches or not.
+pub(crate) fn plain(arrays: &[Array], poll: &mut Poll) -> Result<()> {
     let mut roots: SmallVec<[Array; 2]> = SmallVec::new();
     for array in arrays {
         match array.data() {

@@ -22,20 +22,8 @@ impl CallRules {
     }
 
     /// How many arrays are below part `at`, and the part behind it.
-    fn below(&self, mut at: usize) -> (usize, usize) {
-        let (mut left, mut arrays) = (1, 0);
-        while left > 0 {
-            left -= 1;
-            match &self.tree.0[at] {
-                Part::Leaf => arrays += 1,
-                Part::Static(_) | Part::Empty => {}
-                Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => left += n,
-                Part::Dict(keys) => left += keys.len(),
-                Part::Data(_, names) => left += names.len(),
-            }
-            at += 1;
-        }
-        (arrays, at)
+    fn below(&self, at: usize) -> (usize, usize) {
+        self.tree.below(at)
     }
 
     /// How many arrays are among the positional arguments, and how many positional arguments there are.
@@ -186,7 +174,13 @@ impl CallRules {
         {
             // A tuple of one is one gradient, unless the argument is a sequence itself.
             let sequence_like = matches!(self.part(only), Part::List(_) | Part::Tuple(_) | Part::Named(..));
+            // So is one in the place of a node of as many children.
+            let children = match self.part(only) {
+                Part::Node(node) => node.names.len(),
+                _ => 1,
+            };
             each[only] = match result.cast::<PyTuple>() {
+                Ok(tuple) if children > 1 && tuple.len() == children => Some(result.clone()),
                 Ok(tuple) if !sequence_like && tuple.len() == 1 => Some(tuple.get_item(0)?),
                 Ok(tuple) if !sequence_like && tuple.len() != 1 => return Ok(None),
                 _ => Some(result.clone()),

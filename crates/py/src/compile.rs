@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pullback::transform::{self, Traced};
-use pullback::{Array, Aval, Device, place};
+use pullback::{Array, Aval, Device, origin, place};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -13,7 +13,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::array::PyArray;
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
+use crate::places::{Place, lasting, places};
 use crate::random;
+use crate::site;
 use crate::tree::{self, Tree};
 use crate::vmap::{both, call_tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
@@ -122,74 +124,6 @@ pub fn compile(
     wrap::dressed(fun, compiled)
 }
 
-/// A place in a container where an array stands.
-struct Place<'py> {
-    container: Bound<'py, PyAny>,
-    key: Key<'py>,
-    object: Bound<'py, PyAny>,
-}
-
-enum Key<'py> {
-    Item(Bound<'py, PyAny>),
-    Field(Bound<'py, pyo3::types::PyString>),
-    /// A tuple cannot be changed: the object in it is.
-    Fixed,
-}
-
-impl Place<'_> {
-    fn put(&self, object: &Bound<'_, PyAny>) -> PyResult<()> {
-        match &self.key {
-            Key::Item(key) => self.container.set_item(key, object),
-            Key::Field(name) => self.container.setattr(name, object),
-            Key::Fixed => {
-                let array = object.cast::<PyArray>()?.get().get();
-                self.object.cast::<PyArray>()?.get().set(array);
-                Ok(())
-            }
-        }
-    }
-}
-
-/// Places of the arrays in a container, in the order of `flatten`.
-fn places<'py>(value: &Bound<'py, PyAny>, found: &mut Vec<Place<'py>>, depth: usize) -> PyResult<()> {
-    if depth > 500 {
-        return Err(tree::too_deep());
-    }
-    let mut each =
-        |container: &Bound<'py, PyAny>, key: Key<'py>, child: &Bound<'py, PyAny>| -> PyResult<()> {
-            if child.is_instance_of::<PyArray>() {
-                found.push(Place { container: container.clone(), key, object: child.clone() });
-                return Ok(());
-            }
-            places(child, found, depth + 1)
-        };
-    match tree::shape_of(value)? {
-        tree::Shape::Leaf => {
-            found.push(Place { container: value.clone(), key: Key::Fixed, object: value.clone() });
-            Ok(())
-        }
-        tree::Shape::Empty | tree::Shape::Other => Ok(()),
-        tree::Shape::List(list) => {
-            let item = |(i, child): (usize, Bound<'py, PyAny>)| {
-                each(value, Key::Item(i.into_pyobject(value.py())?.into_any()), &child)
-            };
-            list.iter().enumerate().try_for_each(item)
-        }
-        tree::Shape::Tuple(tuple, _) => tuple.iter().try_for_each(|child| each(value, Key::Fixed, &child)),
-        tree::Shape::Dict(dict) => {
-            dict.iter().try_for_each(|(key, child)| each(value, Key::Item(key), &child))
-        }
-        tree::Shape::Data(_, fields) => fields.into_iter().try_for_each(|field| {
-            let child = value.getattr(&field)?;
-            each(value, Key::Field(field), &child)
-        }),
-    }
-}
-
-fn array_of(place: &Place<'_>) -> PyResult<Array> {
-    Ok(place.object.cast::<PyArray>()?.get().get())
-}
-
 #[pymethods]
 impl Compiled {
     #[pyo3(signature = (*args, **kwargs))]
@@ -236,7 +170,12 @@ impl Compiled {
             Some(entry) => entry,
             None => self.trace(py, tree, state_tree, avals, random)?,
         };
-        let outs = entry.traced.call(&arrays).or_raise()?;
+        let within =
+            || format!("compiled '{}', called at {}", wrap::name_of(self.fun.bind(py)), site::caller(py));
+        let outs = {
+            let _within = origin::within(within);
+            entry.traced.call(&arrays).or_raise()?
+        };
         let (results, after) = outs.split_at(entry.results);
         let mut targets = Vec::new();
         self.changed(py, random, entry.draws, &mut targets)?;
@@ -275,9 +214,9 @@ impl Compiled {
         found: &mut Vec<Place<'py>>,
     ) -> PyResult<()> {
         if !self.outputs.is_none(py) {
-            places(self.outputs.bind(py), found, 0)?;
+            places(self.outputs.bind(py), found)?;
         }
-        if draws { places(random.as_any(), found, 0) } else { Ok(()) }
+        if draws { places(random.as_any(), found) } else { Ok(()) }
     }
 
     fn known(
@@ -313,9 +252,9 @@ impl Compiled {
         random: &Bound<'py, PyList>,
     ) -> PyResult<Arc<Entry>> {
         let mut before = Vec::new();
-        places(self.inputs.bind(py), &mut before, 0)?;
-        places(random.as_any(), &mut before, 0)?;
-        let originals = before.iter().map(array_of).collect::<PyResult<Vec<Array>>>()?;
+        places(self.inputs.bind(py), &mut before)?;
+        places(random.as_any(), &mut before)?;
+        let originals = before.iter().map(Place::array).collect::<PyResult<Vec<Array>>>()?;
         let taken = RefCell::new(None);
         let touching = Touching::start();
         let inner = |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
@@ -327,30 +266,28 @@ impl Compiled {
                 let (mut outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
                 let results = outs.len();
                 let mut keys = Vec::new();
-                places(random.as_any(), &mut keys, 0)?;
+                places(random.as_any(), &mut keys)?;
                 // A key that is still the leaf was not used, and need not be put back.
                 let same = |(key, leaf): (&Array, &Array)| key.key() == leaf.key();
-                let now = keys.iter().map(array_of).collect::<PyResult<Vec<Array>>>()?;
+                let now = keys.iter().map(Place::array).collect::<PyResult<Vec<Array>>>()?;
                 let draws = !now.iter().rev().zip(held.iter().rev()).all(same);
                 let mut after = Vec::new();
                 self.changed(py, random, draws, &mut after)?;
                 for place in &after {
-                    outs.push(array_of(place)?);
+                    outs.push(place.array()?);
                 }
                 taken.replace(Some((shape, results, draws)));
                 Ok(outs)
             };
             run().map_err(host)
         };
+        lasting(self.outputs.bind(py))?;
         let traced = transform::trace(&inner, &avals);
         let uses = TOUCHED.with_borrow_mut(|stack| stack.last_mut().map(std::mem::take).unwrap_or_default());
         drop(touching);
         // Whatever happened, no tracer stays behind in the user's containers.
         for (place, array) in before.iter().zip(&originals) {
-            place.object.cast::<PyArray>()?.get().set(array.clone());
-            if !matches!(place.key, Key::Fixed) {
-                place.put(&place.object)?;
-            }
+            place.restore(array)?;
         }
         let traced = traced.or_raise()?;
         wrap::warn(py)?;

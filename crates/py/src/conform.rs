@@ -3,12 +3,13 @@
 use pullback::custom::Value;
 use pullback::{Array, Dtype};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
 use crate::convert;
+use crate::nodes::Opened;
 use crate::operators::number;
-use crate::tree::{Part, Tree};
+use crate::tree::{NodePart, Part, Tree, same_object};
 
 /// Where a value does not have the shape of the tree, in words: `argument p: expected a dict with keys 'w', got a
 /// list of 2`.
@@ -60,7 +61,85 @@ impl<'a> Conform<'a> {
                 }
                 Ok(Ok(()))
             }
+            Part::Module(kind, names) => self.module(value, kind, names, path),
+            Part::Node(node) => self.node(value, node, path),
         }
+    }
+
+    /// An object of the module's class, or a dict of attributes: those that hold no arrays may be left out.
+    fn module(
+        &mut self,
+        value: Option<&Bound<'_, PyAny>>,
+        kind: &Py<PyType>,
+        names: &[Py<PyString>],
+        path: &str,
+    ) -> PyResult<Result<(), Misfit>> {
+        let wrong = |value: &Bound<'_, PyAny>, more: &str| -> PyResult<Result<(), Misfit>> {
+            let kind = kind.bind(value.py()).name()?;
+            Ok(Err(format!("{path}: expected a {kind}{more}, got {}", described(value))))
+        };
+        let dict = value.and_then(|value| value.cast_exact::<PyDict>().ok());
+        if let Some(dict) = dict {
+            for key in dict.keys() {
+                if !names.iter().any(|name| key.eq(name).unwrap_or(false)) {
+                    return wrong(dict.as_any(), &format!(" without attribute {key}"));
+                }
+            }
+        } else if let Some(value) = value
+            && !value.get_type().is(kind)
+        {
+            return wrong(value, "");
+        }
+        for name in names {
+            let child = match (dict, value) {
+                (Some(dict), _) => dict.get_item(name)?,
+                (None, Some(value)) => value.getattr_opt(name.bind(value.py()))?,
+                (None, None) => None,
+            };
+            if let (None, Some(value)) = (&child, value)
+                && self.tree.below(self.at).0 > 0
+            {
+                return wrong(value, &format!(" with attribute {name}"));
+            }
+            if let Err(misfit) = self.read(child.as_ref(), &format!("{path}.{name}"))? {
+                return Ok(Err(misfit));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// A node of the same class; or its children, by name in a dict or by number in a tuple, where they cannot be
+    /// taken for anything else.
+    fn node(
+        &mut self,
+        value: Option<&Bound<'_, PyAny>>,
+        node: &NodePart,
+        path: &str,
+    ) -> PyResult<Result<(), Misfit>> {
+        let n = node.names.len();
+        let children: Option<Vec<Bound<'_, PyAny>>> = match value {
+            None => None,
+            Some(value) if value.get_type().is(&node.class.kind) => match opened(value, node, path)? {
+                Ok(children) => Some(children),
+                Err(misfit) => return Ok(Err(misfit)),
+            },
+            Some(value) => match loose(value, node)? {
+                Some(children) => Some(children),
+                None => {
+                    let class = node.class.name(value.py());
+                    let got = described(value);
+                    return Ok(Err(format!("{path}: expected a {class} of {n}, got {got}")));
+                }
+            },
+        };
+        for i in 0..n {
+            let child = children.as_ref().map(|children| &children[i]);
+            let path = Python::attach(|py| node.step(py, path, i));
+            if let Err(misfit) = self.read(child, &path)? {
+                return Ok(Err(misfit));
+            }
+        }
+        Ok(Ok(()))
     }
 
     fn items(
@@ -131,6 +210,43 @@ impl<'a> Conform<'a> {
     }
 }
 
+/// The children of a node that has to be like another one.
+fn opened<'py>(
+    value: &Bound<'py, PyAny>,
+    node: &NodePart,
+    path: &str,
+) -> PyResult<Result<Vec<Bound<'py, PyAny>>, Misfit>> {
+    let Opened { children, aux } = node.class.open(value)?;
+    let (class, n) = (node.class.name(value.py()), node.names.len());
+    if children.len() != n {
+        return Ok(Err(format!("{path}: expected a {class} of {n}, got one of {}", children.len())));
+    }
+    let want = node.aux.bind(value.py());
+    // It may say which child is which.
+    if !same_object(&aux, want) {
+        let (want, got) = (want.repr()?, aux.repr()?);
+        return Ok(Err(format!("{path}: expected a {class} with aux {want}, got one with {got}")));
+    }
+    Ok(Ok(children))
+}
+
+/// The children of a node, given without it.
+fn loose<'py>(value: &Bound<'py, PyAny>, node: &NodePart) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    let n = node.names.len();
+    let found = if let Ok(dict) = value.cast_exact::<PyDict>() {
+        let named = |name: &Option<Py<PyString>>| name.as_ref().map_or(Ok(None), |name| dict.get_item(name));
+        let each = node.names.iter().map(named).collect::<PyResult<Option<Vec<_>>>>()?;
+        each.filter(|each| each.len() == dict.len())
+    } else if value.is_exact_instance_of::<PyTuple>() || value.is_exact_instance_of::<PyList>() {
+        sequence(value).filter(|items| items.len() == n)
+    } else {
+        None
+    };
+    // A sequence of such nodes is more likely a sequence of gradients than the children of one.
+    let whole = |child: &Bound<'py, PyAny>| child.get_type().is(&node.class.kind);
+    Ok(found.filter(|children| !children.iter().any(whole)))
+}
+
 /// The items of a list or a tuple.
 pub fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>> {
     if let Ok(tuple) = value.cast::<PyTuple>() {
@@ -179,7 +295,7 @@ pub fn axes(
     axes: &Bound<'_, PyAny>,
     what: &str,
 ) -> PyResult<Result<Vec<Option<isize>>, Misfit>> {
-    let mut spread = Spread { tree, at: 0, found: Vec::new() };
+    let mut spread = Spread { tree, at: 0, found: Vec::new(), modules: 0 };
     Ok(spread.read(axes, what)?.map(|()| spread.found))
 }
 
@@ -187,6 +303,8 @@ struct Spread<'a> {
     tree: &'a Tree,
     at: usize,
     found: Vec<Option<isize>>,
+    /// How many modules are around.
+    modules: usize,
 }
 
 impl Spread<'_> {
@@ -241,8 +359,58 @@ impl Spread<'_> {
                 }
                 Ok(Ok(()))
             }
+            Part::Module(kind, names) => self.module(axes, kind, names, path),
+            Part::Node(node) => self.node(axes, node, path),
+            // What belongs to a module may stand in one of axes too.
+            Part::Static(_) if self.modules > 0 => {
+                self.at += 1;
+                Ok(Ok(()))
+            }
             Part::Leaf | Part::Static(_) | Part::Empty => wrong("an integer or None".into()),
         }
+    }
+
+    fn module(
+        &mut self,
+        axes: &Bound<'_, PyAny>,
+        kind: &Py<PyType>,
+        names: &[Py<PyString>],
+        path: &str,
+    ) -> PyResult<Result<(), Misfit>> {
+        if !axes.get_type().is(kind) {
+            let (kind, got) = (kind.bind(axes.py()).name()?, described(axes));
+            return Ok(Err(format!("{path}: expected an integer, None or a {kind}, got {got}")));
+        }
+        self.at += 1;
+        self.modules += 1;
+        for name in names {
+            let Some(item) = axes.getattr_opt(name.bind(axes.py()))? else {
+                return Ok(Err(format!("{path}: expected an axis for attribute {name}, got none")));
+            };
+            if let Err(misfit) = self.read(&item, &format!("{path}.{name}"))? {
+                return Ok(Err(misfit));
+            }
+        }
+        self.modules -= 1;
+        Ok(Ok(()))
+    }
+
+    fn node(&mut self, axes: &Bound<'_, PyAny>, node: &NodePart, path: &str) -> PyResult<Result<(), Misfit>> {
+        if !axes.get_type().is(&node.class.kind) {
+            let (class, got) = (node.class.name(axes.py()), described(axes));
+            return Ok(Err(format!("{path}: expected an integer, None or a {class}, got {got}")));
+        }
+        self.at += 1;
+        let children = match opened(axes, node, path)? {
+            Ok(children) => children,
+            Err(misfit) => return Ok(Err(misfit)),
+        };
+        for (i, item) in children.iter().enumerate() {
+            if let Err(misfit) = self.read(item, &node.step(axes.py(), path, i))? {
+                return Ok(Err(misfit));
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// One axis for everything below the next part.
@@ -252,13 +420,10 @@ impl Spread<'_> {
             left -= 1;
             let part = &self.tree.0[self.at];
             self.at += 1;
-            match part {
-                Part::Leaf => self.found.push(axis),
-                Part::Static(_) | Part::Empty => {}
-                Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => left += n,
-                Part::Dict(keys) => left += keys.len(),
-                Part::Data(_, names) => left += names.len(),
+            if let Part::Leaf = part {
+                self.found.push(axis);
             }
+            left += part.children();
         }
     }
 }

@@ -26,6 +26,18 @@ pyo3::create_exception!(
 );
 pyo3::create_exception!(
     pullback,
+    AnomalyError,
+    PyValueError,
+    "An operation made a NaN (or an infinity) while `pb.debug.detect_anomaly` was watching."
+);
+pyo3::create_exception!(
+    pullback,
+    AnomalyWarning,
+    PyUserWarning,
+    "As `AnomalyError`, from a watch that only warns."
+);
+pyo3::create_exception!(
+    pullback,
     RuleFallbackWarning,
     PyUserWarning,
     "A derivative was taken from a function's body, although the function has a rule for the other mode."
@@ -55,6 +67,7 @@ pub fn raised(error: Error) -> PyErr {
         ErrorKind::Index => PyIndexError::new_err(text()),
         ErrorKind::Memory => PyMemoryError::new_err(text()),
         ErrorKind::Rule => RuleError::new_err(text()),
+        ErrorKind::Anomaly => AnomalyError::new_err(text()),
         ErrorKind::Device => DeviceError::new_err(text()),
         ErrorKind::Internal => InternalError::new_err(format!("{}; please report this", text())),
         ErrorKind::Host => Python::attach(|py| match error.source::<PyErr>() {

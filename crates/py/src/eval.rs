@@ -9,7 +9,7 @@ use pyo3::types::PyTuple;
 
 use crate::array::{PyArray, released};
 use crate::device::On;
-use crate::error::{OrRaise, guard};
+use crate::error::{AnomalyWarning, OrRaise, guard};
 use crate::tree;
 
 /// Whether an array depends on a leaf without elements.
@@ -30,11 +30,15 @@ pub fn is_traced(array: &Array) -> bool {
     false
 }
 
-/// Sentences of the engine about what ran elsewhere than was asked for, as warnings.
+/// Sentences of the engine about what ran elsewhere than was asked for, and what watches found, as warnings.
 pub fn announce(py: Python<'_>) -> PyResult<()> {
     for text in pullback::take_notices() {
         let text = CString::new(text).unwrap_or_default();
         PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1)?;
+    }
+    for text in pullback::anomaly::take_said() {
+        let text = CString::new(text).unwrap_or_default();
+        PyErr::warn(py, &py.get_type::<AnomalyWarning>(), &text, 1)?;
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Floor 6: Python's door. The only crate that knows PyO3.
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
-//! `fun_*` rooms its functions; `tree` the containers; `grads`, `listed`, `vmap`, `compile` and `wrap` the transforms;
-//! `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform` and `site` the functions with rules of their
-//! own; `eval`, `device`, `random` what is
-//! left; `error` what crosses the border when something fails.
+//! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
+//! `grads`, `listed`, `vmap`, `compile`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
+//! `handed`, `answers`, `conform` and `site` the functions with rules of their own; `eval`, `watch`, `graph`, `device`,
+//! `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
@@ -20,22 +20,28 @@ mod dlpack;
 mod dtype;
 mod error;
 mod eval;
+mod flat;
 mod fun_make;
 mod fun_reduce;
 mod fun_shape;
 mod grads;
+mod graph;
 mod handed;
 mod index;
 mod listed;
+mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
+mod places;
 mod random;
 mod rules;
 mod show;
 mod site;
 mod table;
 mod tree;
+mod treedef;
 mod vmap;
+mod watch;
 mod wrap;
 
 use pullback::Dtype;
@@ -61,6 +67,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("RuleError", py.get_type::<error::RuleError>())?;
     module.add("DeviceError", py.get_type::<error::DeviceError>())?;
     module.add("InternalError", py.get_type::<error::InternalError>())?;
+    module.add("AnomalyError", py.get_type::<error::AnomalyError>())?;
+    module.add("AnomalyWarning", py.get_type::<error::AnomalyWarning>())?;
     module.add("RuleFallbackWarning", py.get_type::<error::RuleFallbackWarning>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     classes(module)?;
@@ -92,6 +100,7 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<custom::Custom>()?;
     module.add_class::<custom_function::CustomFunction>()?;
     module.add_class::<handed::Handed>()?;
+    module.add_class::<treedef::TreeDef>()?;
     module.add_class::<index::ArrayAt>()?;
     module.add_class::<index::ArrayAtIndices>()
 }
@@ -105,6 +114,10 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, checkpoint, _mapped};
+        treedef::{_tree_flatten};
+        graph::{_graph};
+        watch::{_watch_start, _watch_stop};
+        nodes::{register_tree_node, register_tree_node_class, register_module};
         compile::{compile};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,

@@ -9,11 +9,14 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::array::PyArray;
 use crate::conform::Conform;
-use crate::tree::{self, Part, Tree};
+use crate::tree::{self, Part, Shape, Tree};
 
-/// The items of a sequence of trees; an array or a dict by itself is one item.
+/// The items of a sequence of trees; an array, a dict, a module or a node by itself is one item.
 fn items<'py>(op: &str, what: &str, value: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     if value.is_instance_of::<PyArray>() || value.is_instance_of::<PyDict>() {
+        return Ok(vec![value.clone()]);
+    }
+    if let Shape::Module(_) | Shape::Node(_) = tree::shape_of(value)? {
         return Ok(vec![value.clone()]);
     }
     let items = value.try_iter().map_err(|_| {
@@ -42,10 +45,12 @@ impl Listed {
         Ok(listed)
     }
 
-    /// The arrays of `value` in the order of these trees: what stands in a dict is found by its key. `None` where no
+    /// The arrays of `value` in the order of these trees: what stands in a dict is found by its key,
+    /// what is an attribute by its name. `None` where no
     /// tree has one, or where the sequences are of different lengths.
     pub fn matched(&self, op: &str, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<Array>>> {
-        let keyed = |(tree, _): &(Tree, usize)| tree.0.iter().any(|part| matches!(part, Part::Dict(_)));
+        let by_name = |part: &Part| matches!(part, Part::Dict(_) | Part::Module(..) | Part::Node(_));
+        let keyed = |(tree, _): &(Tree, usize)| tree.0.iter().any(by_name);
         if !self.trees.iter().any(keyed) {
             return Ok(None);
         }

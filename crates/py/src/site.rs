@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pullback::custom::Site;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
 
 thread_local! {
@@ -37,4 +38,33 @@ pub fn caller(py: Python<'_>) -> Site {
         file
     });
     Site { file, line: line.max(0) as u32 }
+}
+
+/// The innermost frame of Python outside of this package: what a user wrote.
+pub fn user(py: Python<'_>) -> Option<Site> {
+    static HOME: PyOnceLock<String> = PyOnceLock::new();
+    let home = HOME.get_or_init(py, || home(py).unwrap_or_default());
+    // SAFETY: attached; the frame, if there is one, is borrowed from the running interpreter.
+    let frame = unsafe { ffi::PyEval_GetFrame() };
+    // SAFETY: null or a live object.
+    let mut frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) };
+    while let Some(here) = frame {
+        let file =
+            here.getattr(intern!(py, "f_code")).and_then(|code| code.getattr(intern!(py, "co_filename")));
+        let file = file.map_or_else(|_| String::new(), |name| name.to_string());
+        if home.is_empty() || !file.starts_with(home.as_str()) {
+            let line = here.getattr(intern!(py, "f_lineno")).and_then(|line| line.extract::<u32>());
+            return Some(Site { file: file.into(), line: line.unwrap_or(0) });
+        }
+        let back = here.getattr(intern!(py, "f_back"));
+        frame = back.ok().filter(|back| !back.is_none());
+    }
+    None
+}
+
+/// The folder of this package.
+fn home(py: Python<'_>) -> PyResult<String> {
+    let file = py.import("pullback")?.getattr("__file__")?.to_string();
+    let end = file.rfind(['/', '\\']).map_or(0, |at| at + 1);
+    Ok(file[..end].to_string())
 }

@@ -1,14 +1,18 @@
-//! Trees of Python containers: arrays out, structure kept, and back.
+//! The structure of trees of Python containers, and back from it to objects.
 
 use std::sync::Arc;
 
-use pullback::{Array, Dtype, Scalar};
-use pyo3::exceptions::{PyRecursionError, PyValueError};
+use pullback::Array;
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
+pub use crate::flat::{
+    MAX_DEPTH, Nones, Shape, arrays, flatten, flatten_all, flatten_numbers, shape_of, too_deep,
+};
+use crate::nodes::Class;
 
 /// One container in preorder; its children follow.
 pub enum Part {
@@ -28,184 +32,39 @@ pub enum Part {
     Dict(Vec<Py<PyAny>>),
     /// A dataclass with these fields.
     Data(Py<PyType>, Vec<Py<PyString>>),
+    /// A module with these attributes. What is no array below it belongs to it, and is there in whatever is made of
+    /// this structure.
+    Module(Py<PyType>, Vec<Py<PyString>>),
+    /// A node of a registered class.
+    Node(Box<NodePart>),
 }
 
-const MAX_DEPTH: usize = 500;
+/// A node of a registered class.
+pub struct NodePart {
+    /// Its class.
+    pub class: Arc<Class>,
+    /// What belongs to it and is no tree.
+    pub aux: Py<PyAny>,
+    /// For each child the attribute that it is, if it is one.
+    pub names: Vec<Option<Py<PyString>>>,
+}
+
+impl Part {
+    /// How many children follow.
+    pub fn children(&self) -> usize {
+        match self {
+            Part::Leaf | Part::Static(_) | Part::Empty => 0,
+            Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => *n,
+            Part::Dict(keys) => keys.len(),
+            Part::Data(_, names) | Part::Module(_, names) => names.len(),
+            Part::Node(node) => node.names.len(),
+        }
+    }
+}
 
 /// The structure of a tree, which can rebuild it.
 #[derive(Clone)]
 pub struct Tree(pub Arc<Vec<Part>>);
-
-/// Containers that are looked into; what is left is an array or an object.
-pub enum Shape<'py> {
-    /// An array.
-    Leaf,
-    /// `None`.
-    Empty,
-    /// No container.
-    Other,
-    /// A list.
-    List(Bound<'py, PyList>),
-    /// A tuple; a namedtuple if it is of a class of its own.
-    Tuple(Bound<'py, PyTuple>, Option<Bound<'py, PyType>>),
-    /// A dict.
-    Dict(Bound<'py, PyDict>),
-    /// A dataclass and its fields.
-    Data(Bound<'py, PyType>, Vec<Bound<'py, PyString>>),
-}
-
-/// What kind of node `value` is.
-pub fn shape_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Shape<'py>> {
-    if value.is_exact_instance_of::<PyArray>() {
-        return Ok(Shape::Leaf);
-    }
-    if value.is_none() {
-        return Ok(Shape::Empty);
-    }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        return Ok(Shape::Dict(dict.clone()));
-    }
-    if let Ok(list) = value.cast::<PyList>() {
-        return Ok(Shape::List(list.clone()));
-    }
-    if let Ok(tuple) = value.cast::<PyTuple>() {
-        let plain = tuple.cast_exact::<PyTuple>().is_ok();
-        let named = !plain && tuple.hasattr(intern!(value.py(), "_fields"))?;
-        return Ok(Shape::Tuple(tuple.clone(), named.then(|| value.get_type())));
-    }
-    if value.is_instance_of::<PyArray>() {
-        return Ok(Shape::Leaf);
-    }
-    let kind = value.get_type();
-    Ok(match dataclass_fields(&kind)? {
-        Some(fields) => Shape::Data(kind, fields),
-        None => Shape::Other,
-    })
-}
-
-/// Arrays of a tree, in order, and its structure.
-pub struct Flat<'py> {
-    /// The arrays.
-    pub arrays: Vec<Array>,
-    parts: Vec<Part>,
-    /// The type of the last object that was no container: they come in runs, and asking a type whether it is a
-    /// dataclass takes an exception when it is not.
-    plain: Option<Bound<'py, PyType>>,
-    /// Whether Python's floats are arrays here.
-    numbers: bool,
-}
-
-impl<'py> Flat<'py> {
-    fn walk(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> PyResult<()> {
-        if depth > MAX_DEPTH {
-            return Err(too_deep());
-        }
-        // By far the most frequent, and one comparison.
-        if let Ok(array) = value.cast_exact::<PyArray>() {
-            self.parts.push(Part::Leaf);
-            self.arrays.push(array.get().get());
-            return Ok(());
-        }
-        let kind = value.get_type();
-        if self.plain.as_ref().is_some_and(|plain| plain.is(&kind)) {
-            self.parts.push(Part::Static(value.clone().unbind()));
-            return Ok(());
-        }
-        match shape_of(value)? {
-            Shape::Leaf => {
-                self.parts.push(Part::Leaf);
-                self.arrays.push(value.cast::<PyArray>()?.get().get());
-            }
-            Shape::Empty => self.parts.push(Part::Empty),
-            Shape::Other => {
-                if self.numbers
-                    && let Ok(number) = value.cast::<PyFloat>()
-                {
-                    self.parts.push(Part::Leaf);
-                    self.arrays.push(Array::scalar(Scalar::Float(number.value()), Dtype::F32));
-                    return Ok(());
-                }
-                self.plain = Some(kind);
-                self.parts.push(Part::Static(value.clone().unbind()));
-            }
-            Shape::List(list) => {
-                let at = self.open();
-                let mut length = 0; // counted, not asked: user code below may change the list
-                for child in list.iter() {
-                    self.walk(&child, depth + 1)?;
-                    length += 1;
-                }
-                self.parts[at] = Part::List(length);
-            }
-            Shape::Tuple(tuple, named) => {
-                let length = tuple.len();
-                self.parts.push(match named {
-                    Some(kind) => Part::Named(kind.unbind(), length),
-                    None => Part::Tuple(length),
-                });
-                for child in tuple.iter() {
-                    self.walk(&child, depth + 1)?;
-                }
-            }
-            Shape::Dict(dict) => {
-                let at = self.open();
-                let mut keys = Vec::with_capacity(dict.len());
-                for (key, child) in dict.iter() {
-                    self.walk(&child, depth + 1)?;
-                    keys.push(key.unbind());
-                }
-                self.parts[at] = Part::Dict(keys);
-            }
-            Shape::Data(kind, fields) => {
-                let names = fields.iter().map(|field| field.clone().unbind()).collect();
-                self.parts.push(Part::Data(kind.unbind(), names));
-                for field in fields {
-                    self.walk(&value.getattr(field)?, depth + 1)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A place for a container whose size is known later.
-    fn open(&mut self) -> usize {
-        self.parts.push(Part::Empty);
-        self.parts.len() - 1
-    }
-}
-
-/// The error of a tree that is too deep to be one.
-pub fn too_deep() -> PyErr {
-    PyRecursionError::new_err("tree deeper than 500 levels (a container that holds itself?)")
-}
-
-/// The field names, if instances of `kind` are dataclass instances.
-fn dataclass_fields<'py>(kind: &Bound<'py, PyType>) -> PyResult<Option<Vec<Bound<'py, PyString>>>> {
-    let Some(fields) = kind.getattr_opt(intern!(kind.py(), "__dataclass_fields__"))? else { return Ok(None) };
-    let keys = fields.cast::<PyDict>()?.keys();
-    keys.iter().map(|key| Ok(key.cast_into::<PyString>()?)).collect::<PyResult<_>>().map(Some)
-}
-
-/// The arrays of a tree in order, and its structure.
-pub fn flatten(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
-    flattened(tree, false)
-}
-
-/// As `flatten`, with Python's floats as arrays.
-pub fn flatten_numbers(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
-    flattened(tree, true)
-}
-
-fn flattened(tree: &Bound<'_, PyAny>, numbers: bool) -> PyResult<(Vec<Array>, Tree)> {
-    let mut flat = Flat { arrays: Vec::with_capacity(4), parts: Vec::with_capacity(8), plain: None, numbers };
-    flat.walk(tree, 0)?;
-    Ok((flat.arrays, Tree(Arc::new(flat.parts))))
-}
-
-/// The arrays of a tree.
-pub fn arrays(tree: &Bound<'_, PyAny>) -> PyResult<Vec<Array>> {
-    flatten(tree).map(|(arrays, _)| arrays)
-}
 
 /// What stands in a rebuilt tree where something stood in the first one.
 pub trait Fill<'py> {
@@ -250,6 +109,15 @@ where
     }
 }
 
+/// What becomes of what is no array.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// What `Fill` says.
+    Filled,
+    /// It stays: it belongs to a module.
+    Kept,
+}
+
 impl Tree {
     /// A tree of this structure around other arrays.
     pub fn rebuild<'py>(&self, py: Python<'py>, arrays: &[Array]) -> PyResult<Bound<'py, PyAny>> {
@@ -265,7 +133,7 @@ impl Tree {
 
     /// A tree of this structure, filled otherwise.
     pub fn fill<'py>(&self, py: Python<'py>, fill: &mut dyn Fill<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.build(py, &mut 0, fill)
+        self.build(py, &mut 0, fill, Rest::Filled)
     }
 
     fn build<'py>(
@@ -273,13 +141,19 @@ impl Tree {
         py: Python<'py>,
         at: &mut usize,
         fill: &mut dyn Fill<'py>,
+        rest: Rest,
     ) -> PyResult<Bound<'py, PyAny>> {
         let part = &self.0[*at];
         *at += 1;
-        let mut children = |n: usize| (0..n).map(|_| self.build(py, at, fill)).collect::<PyResult<Vec<_>>>();
+        let rest = if let Part::Module(..) = part { Rest::Kept } else { rest };
+        let mut children =
+            |n: usize| (0..n).map(|_| self.build(py, at, fill, rest)).collect::<PyResult<Vec<_>>>();
         Ok(match part {
             Part::Leaf => fill.leaf()?,
-            Part::Static(object) => fill.object(object.bind(py))?,
+            Part::Static(object) => match rest {
+                Rest::Filled => fill.object(object.bind(py))?,
+                Rest::Kept => object.bind(py).clone(),
+            },
             Part::Empty => py.None().into_bound(py),
             Part::List(n) => PyList::new(py, children(*n)?)?.into_any(),
             Part::Tuple(n) => PyTuple::new(py, children(*n)?)?.into_any(),
@@ -291,7 +165,11 @@ impl Tree {
                 }
                 dict.into_any()
             }
-            Part::Data(kind, names) => {
+            Part::Node(node) => {
+                let children = children(node.names.len())?;
+                node.class.close(py, &node.aux, children)?
+            }
+            Part::Data(kind, names) | Part::Module(kind, names) => {
                 // Without `__init__`, and past `frozen=True`: a rebuilt value is not a new event.
                 let object = py.get_type::<PyAny>();
                 let value = object.call_method1(intern!(py, "__new__"), (kind,))?;
@@ -309,6 +187,19 @@ impl Tree {
         parts.len() == at + arrays + 1
             && parts[at..at + arrays].iter().all(|part| matches!(part, Part::Leaf))
             && matches!(parts[at + arrays], Part::Empty)
+    }
+
+    /// How many arrays are below part `at`, and the part behind it.
+    pub fn below(&self, mut at: usize) -> (usize, usize) {
+        let (mut left, mut arrays) = (1, 0);
+        while left > 0 {
+            let part = &self.0[at];
+            arrays += usize::from(matches!(part, Part::Leaf));
+            left += part.children();
+            left -= 1;
+            at += 1;
+        }
+        (arrays, at)
     }
 
     /// Whether two structures are the same, with equal objects in the same places.
@@ -357,22 +248,52 @@ impl Tree {
                     self.name(py, at, &format!("{path}[{key}]"), found);
                 }
             }
-            Part::Data(_, names) => {
+            Part::Data(_, names) | Part::Module(_, names) => {
                 for name in names {
                     self.name(py, at, &format!("{path}.{}", name.bind(py)), found);
+                }
+            }
+            Part::Node(node) => {
+                for i in 0..node.names.len() {
+                    self.name(py, at, &node.step(py, path, i), found);
                 }
             }
         }
     }
 }
 
+impl NodePart {
+    /// The path of a child.
+    pub fn step(&self, py: Python<'_>, path: &str, i: usize) -> String {
+        match &self.names[i] {
+            Some(name) => format!("{path}.{}", name.bind(py)),
+            None => format!("{path}[{i}]"),
+        }
+    }
+}
+
+/// Whether two objects that are no trees are the same: 1, 1.0 and True are equal and make different graphs.
+pub fn same_object(a: &Bound<'_, PyAny>, b: &Bound<'_, PyAny>) -> bool {
+    a.is(b) || (a.get_type().is(b.get_type()) && a.eq(b).unwrap_or(false))
+}
+
 fn same(py: Python<'_>, a: &Part, b: &Part) -> PyResult<bool> {
     Ok(match (a, b) {
         (Part::Leaf, Part::Leaf) | (Part::Empty, Part::Empty) => true,
-        (Part::Static(a), Part::Static(b)) => {
-            let (a, b) = (a.bind(py), b.bind(py));
-            // 1, 1.0 and True are equal and make different graphs.
-            a.is(b) || (a.get_type().is(b.get_type()) && a.eq(b).unwrap_or(false))
+        (Part::Static(a), Part::Static(b)) => same_object(a.bind(py), b.bind(py)),
+        (Part::Node(a), Part::Node(b)) => {
+            Arc::ptr_eq(&a.class, &b.class)
+                && a.names.len() == b.names.len()
+                && same_object(a.aux.bind(py), b.aux.bind(py))
+        }
+        (Part::Module(a, names), Part::Module(b, others)) => {
+            a.is(b) && names.len() == others.len() && {
+                let mut equal = true;
+                for (a, b) in names.iter().zip(others) {
+                    equal &= a.bind(py).as_any().eq(b)?;
+                }
+                equal
+            }
         }
         (Part::List(a), Part::List(b)) | (Part::Tuple(a), Part::Tuple(b)) => a == b,
         (Part::Named(a, _), Part::Named(b, _)) | (Part::Data(a, _), Part::Data(b, _)) => a.is(b),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use pullback_base::{Aval, Error, Result, Shape};
 use pullback_core::op::Batch;
+use pullback_core::origin::{self, How};
 use pullback_core::{Array, Node, NodeKind, fun, place, trace};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -181,6 +182,7 @@ impl VmapTrace {
                 continue;
             }
             let _here = place::on(Some(node.device));
+            let _from = origin::from(node, How::Copy);
             let entries = if inputs.iter().all(|entry| entry.axis.is_none()) {
                 node.outputs().into_iter().map(|array| Entry { array, axis: None }).collect()
             } else if let NodeKind::Custom = node.kind {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pullback_base::{Error, Result};
 use pullback_core::op::Diff;
+use pullback_core::origin::{self, How};
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -98,6 +99,7 @@ pub(crate) fn push(
             continue;
         }
         let _here = place::on(Some(node.device));
+        let _from = origin::from(node, How::Derivative);
         let results = match &node.kind {
             NodeKind::Custom => derive::push(node, &ts)?,
             _ => push_op(node, &ts)?,

@@ -2,7 +2,7 @@
 //!
 //! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
 //! `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
-//! by which whoever evaluates sees a graph without custom functions. Nothing here evaluates.
+//! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it. Nothing here evaluates.
 //!
 //! ```
 //! use pullback_base::{Dtype, Scalar};
@@ -20,6 +20,7 @@
 
 pub mod custom;
 pub mod forward;
+pub mod recorded;
 pub mod resolve;
 pub mod reverse;
 pub mod traced;
@@ -36,6 +37,7 @@ use pullback_core::Array;
 pub use custom::{Custom, checkpoint, take_warnings};
 pub use forward::{jvp, jvp_dense};
 pub use pullback_core::fun::stop_gradient;
+pub use recorded::{Recorded, record};
 pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
 pub use stack::any_active;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pullback_base::{Error, Kind as Family, Result};
 use pullback_core::op::Diff;
+use pullback_core::origin::{self, How};
 use pullback_core::trace::Live;
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -184,6 +185,7 @@ pub(crate) fn pull(
             continue;
         }
         let _here = place::on(Some(node.device));
+        let _from = origin::from(node, How::Derivative);
         let inputs = node.inputs();
         let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
         let results = match &node.kind {

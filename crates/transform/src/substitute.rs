@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pullback_base::Result;
 use pullback_core::custom::{CustomCall, Owner};
+use pullback_core::origin::{self, How};
 use pullback_core::{Array, Key, Node, NodeKind, place};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -47,6 +48,7 @@ pub(crate) fn rebuild(
         let get = |x: &Array| known.get(&x.key()).cloned().unwrap_or_else(|| x.clone());
         let inputs: Vec<Array> = node.with_inputs(|inputs| inputs.iter().map(get).collect());
         let _here = place::on(Some(node.device));
+        let _from = origin::from(node, How::Copy);
         let new: Vec<Array> = match &node.kind {
             NodeKind::Alias => vec![inputs[0].alias(node.trace)],
             NodeKind::Op(op, params) => {

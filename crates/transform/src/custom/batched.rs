@@ -8,7 +8,7 @@ use pullback_core::{Array, Node};
 
 use super::check;
 use super::derive::{call_jvp, call_vjp, recorded};
-use super::door::captured;
+use super::door::{self, captured};
 use crate::batch::{Entry, VmapTrace, diagonal, map};
 use crate::stack::{self, Kind};
 
@@ -139,7 +139,9 @@ pub(crate) fn by_rule(
     let trace = stack::open(Kind::Rule(vmap.number));
     let number = trace.number;
     let leaves: Vec<Array> = inputs.iter().map(|x| x.alias(number)).collect();
+    let within = door::within(owner, "vmap rule");
     let mapped = owner.rules.vmap(&leaves, &axes, vmap.size).map_err(|error| check::at(error, site))?;
+    drop(within);
     drop(trace);
     check::mapped(&owner.func.name, site, &mapped, vmap.size)?;
     let mut outs = Vec::new();

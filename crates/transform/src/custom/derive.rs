@@ -8,7 +8,7 @@ use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner};
 use pullback_core::{Array, Node};
 
 use super::check::{self, at};
-use super::door::{run, run_forward, warn};
+use super::door::{self, run, run_forward, warn};
 use super::linear;
 use crate::stack::{self, Kind};
 use crate::{add, forward, reverse};
@@ -157,6 +157,7 @@ fn with_residuals(owner: &Owner, mut call: Call) -> Result<Call> {
 /// The vjp rule, called and checked.
 pub(crate) fn call_vjp(owner: &Owner, call: Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
     let call = with_residuals(owner, call)?;
+    let _within = door::within(owner, "vjp rule");
     let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
     check::gradients(&call, value)
 }
@@ -164,6 +165,7 @@ pub(crate) fn call_vjp(owner: &Owner, call: Call, cotangents: &[Option<Array>]) 
 /// The jvp rule, called and checked.
 pub(crate) fn call_jvp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
     let call = &with_residuals(owner, call.clone())?;
+    let _within = door::within(owner, "jvp rule");
     let value = owner.rules.jvp(call, tangents).map_err(|error| at(error, &call.site))?;
     check::tangents(call, value)
 }

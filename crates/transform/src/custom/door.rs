@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullback_base::{Aval, Result};
 use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
-use pullback_core::{Array, Node};
+use pullback_core::{Array, Node, origin};
 use rustc_hash::FxHashSet;
 
 use super::apart::apart;
@@ -92,6 +92,7 @@ pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> 
         let (outs, kept) = run_forward(owner, &leaves).map_err(|error| at(error, site))?;
         (outs, Some(kept))
     } else {
+        let _within = within(owner, "body");
         ((owner.func.fun)(&leaves).map_err(|error| at(error, site))?, None)
     };
     drop(trace);
@@ -150,6 +151,14 @@ pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Ar
     found
 }
 
+/// Says of new nodes that this rule makes them. Rules of our own are nothing that a user wrote.
+pub(crate) fn within(owner: &Owner, what: &str) -> origin::Scope {
+    origin::within(|| match owner.func.captured {
+        Captured::Argument => format!("a {}", owner.func.name),
+        _ => format!("the {what} of '{}'", owner.func.name),
+    })
+}
+
 thread_local! {
     static RUNNING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     static WARNINGS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -170,6 +179,7 @@ pub(crate) fn run_forward(owner: &Owner, inputs: &[Array]) -> Result<(Vec<Array>
     }
     RUNNING.with_borrow_mut(|running| running.push(owner.func.id));
     let _done = Done;
+    let _within = within(owner, "forward pass");
     owner.rules.forward(inputs)
 }
 
