@@ -11,6 +11,8 @@ use crate::order::{Id, ItemKind, Order};
 pub fn share(order: &mut Order) {
     type Key = (usize, Params, SmallVec<[Id; 3]>, u8);
     let mut first: FxHashMap<Key, Id> = FxHashMap::default();
+    // Calls of one closure have one number; what it computes of the same operands is the same.
+    let mut calls: FxHashMap<(bool, u32, SmallVec<[Id; 3]>, u8), Id> = FxHashMap::default();
     let mut same: Vec<Id> = (0..order.items.len() as Id).collect();
     let mut consts: FxHashMap<(u64, pullback_base::Dtype), Id> = FxHashMap::default();
     for id in 0..order.items.len() {
@@ -23,6 +25,11 @@ pub fn share(order: &mut Order) {
                 same[id] = *first.entry(key).or_insert(id as Id);
             }
             ItemKind::Const(bits) => same[id] = *consts.entry((*bits, item.aval.dtype)).or_insert(id as Id),
+            ItemKind::Host(number) | ItemKind::Result(number) => {
+                let call = matches!(item.kind, ItemKind::Host(_));
+                let key = (call, *number, item.inputs.clone(), item.device as u8);
+                same[id] = *calls.entry(key).or_insert(id as Id);
+            }
             ItemKind::Leaf(..) => {}
         }
         if same[id] != id as Id && order.items[id].kept {

@@ -13,6 +13,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod calls;
 pub mod devices;
 pub mod eval;
 pub mod host;
@@ -26,5 +27,7 @@ pub use pullback_base::{
     Aval, Device, Dtype, Error, ErrorKind, Kind, Result, Scalar, Shape, Storage, promote, shape,
 };
 pub use pullback_compile::backend::Poll;
-pub use pullback_core::{Array, Node, NodeKind, Params, custom, fun, live_nodes, op, ops, place, trace};
+pub use pullback_core::{
+    Array, Node, NodeKind, Params, callback, custom, fun, live_nodes, op, ops, place, trace,
+};
 pub use pullback_transform as transform;
