@@ -13,6 +13,8 @@ import math as _math
 import sys as _sys
 
 from pullback import _core
+from pullback import debug as debug
+from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
@@ -40,6 +42,7 @@ Array = array
 __all__ = [
     *(name for name in dir(_core) if not name.startswith("_")),
     "Array",
+    "ShapeDtypeStruct",
     "__version__",
     "acos",
     "acosh",
@@ -50,9 +53,11 @@ __all__ = [
     "atan2",
     "atanh",
     "concat",
+    "debug",
     "e",
     "euler_gamma",
     "inf",
+    "io_callback",
     "nan",
     "newaxis",
     "permute_dims",

@@ -2,12 +2,14 @@
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree` the containers; `grads`, `listed`, `vmap`, `compile` and `wrap` the transforms;
-//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `eval`, `device`, `random` what is
+//! `custom`, `rules`, `conform` and `site` the functions with rules of their own; `callback`
+//! the calls from a graph back to Python; `eval`, `device`, `random` what is
 //! left; `error` what crosses the border when something fails.
 
 mod args;
 mod array;
 mod buffer;
+mod callback;
 mod compile;
 mod conform;
 mod convert;
@@ -100,6 +102,7 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, checkpoint, _mapped};
         compile::{compile};
+        callback::{pure_callback, _host_call, _debug_print};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
             softmax, sort, argsort, topk,

@@ -30,6 +30,24 @@ pub enum Part {
     Data(Py<PyType>, Vec<Py<PyString>>),
 }
 
+impl Part {
+    /// The same once more.
+    pub fn again(&self, py: Python<'_>) -> Part {
+        match self {
+            Part::Leaf => Part::Leaf,
+            Part::Static(object) => Part::Static(object.clone_ref(py)),
+            Part::Empty => Part::Empty,
+            Part::List(n) => Part::List(*n),
+            Part::Tuple(n) => Part::Tuple(*n),
+            Part::Named(kind, n) => Part::Named(kind.clone_ref(py), *n),
+            Part::Dict(keys) => Part::Dict(keys.iter().map(|key| key.clone_ref(py)).collect()),
+            Part::Data(kind, names) => {
+                Part::Data(kind.clone_ref(py), names.iter().map(|name| name.clone_ref(py)).collect())
+            }
+        }
+    }
+}
+
 const MAX_DEPTH: usize = 500;
 
 /// The structure of a tree, which can rebuild it.
