@@ -69,7 +69,7 @@ def io_callback(
     ordered: bool = False,
     **kwargs: Any,
 ) -> NoReturn:
-    """Raise `NotImplementedError`: nothing says in which order, or whether, a lazy graph would have such effects.
+    """Raise `NotImplementedError`: a lazy graph does not say in which order, or whether, effects come about.
 
     >>> pb.io_callback(print, None)
     Traceback (most recent call last):
@@ -77,7 +77,7 @@ def io_callback(
     NotImplementedError: [io_callback] expected a function without effects, ...
     """
     raise NotImplementedError(
-        "[io_callback] expected a function without effects, got one that is called for them: ordered effects are "
-        "not supported; use pure_callback for values, pb.debug.print to look at them, or call the function outside "
-        "of compile and vmap"
+        "[io_callback] expected a function without effects, got one that is called for them: ordered effects "
+        "are not supported; use pure_callback for values, pb.debug.print to look at them, or call the function "
+        "outside of compile and vmap"
     )

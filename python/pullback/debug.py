@@ -16,8 +16,9 @@ def print(fmt: str, *args: Any, **kwargs: Any) -> None:
     """Print `fmt.format(*args, **kwargs)`, with arrays as NumPy shows them, under every transform.
 
     It is printed now, if there are values: also under `grad`, and under `vmap` once for each example. While a
-    compiled function is traced there are none: then it is printed in each call whose results are computed, when
-    the first of them is. What depends on no argument of the compiled function is printed when it is traced.
+    compiled function is traced there are none: then it is printed in each call whose results are computed,
+    when the first of them is. What depends on no argument of a compiled function is printed when that is
+    traced.
 
     >>> x = pb.array([1.0, 2.0])
     >>> pb.debug.print("x is {x}, its sum {}", x.sum(), x=x)

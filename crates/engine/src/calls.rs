@@ -4,10 +4,12 @@
 //! borrowed meanwhile, so a closure may ask for elements itself; and no trace is active, so what it builds is no
 //! part of those that were open when somebody asked.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use pullback_base::{Aval, Device, Error, Result, Storage};
 use pullback_compile::backend::Poll;
+use pullback_compile::order::Order;
 use pullback_compile::{HostStep, Step};
 use pullback_core::callback::{Callback, HostCall, check};
 use pullback_core::{Array, place};
@@ -22,15 +24,54 @@ const NESTED_MAX: u32 = 64;
 
 thread_local! {
     static NESTED: Cell<u32> = const { Cell::new(0) };
+    /// Whether the bound was met: no further call is made until all have ended. NumPy asks twice for what fails, which
+    /// would make 2^64 calls of 64.
+    static FULL: Cell<bool> = const { Cell::new(false) };
+    /// Addresses of the nodes that get elements from the runs of this thread in which there are calls.
+    static RUNNING: RefCell<Vec<Vec<usize>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes what a run computes, until the guard is dropped.
+pub(crate) struct Running;
+
+impl Running {
+    /// None for a run without calls, in which nobody can ask for anything.
+    ///
+    /// # Errors
+    /// `Value` for a call that waits for itself.
+    pub fn enter(order: &Order) -> Result<Option<Running>> {
+        let mut nodes = order.targets.iter().map(|(node, _)| Arc::as_ptr(node) as usize);
+        let waits = NESTED.get() > 0
+            && RUNNING
+                .with_borrow(|runs| nodes.clone().any(|node| runs.iter().any(|run| run.contains(&node))));
+        if waits {
+            return Err(Error::value(
+                "[eval] expected an array that is not being computed, got one whose callback asks for it",
+            ));
+        }
+        if order.calls.is_empty() {
+            return Ok(None);
+        }
+        let run = nodes.by_ref().collect();
+        RUNNING.with_borrow_mut(|runs| runs.push(run));
+        Ok(Some(Running))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.with_borrow_mut(Vec::pop);
+    }
 }
 
 struct Nested;
 
 impl Nested {
     fn enter(name: &str) -> Result<Nested> {
-        if NESTED.get() >= NESTED_MAX {
+        if FULL.get() || NESTED.get() >= NESTED_MAX {
+            FULL.set(NESTED.get() > 0);
             let text = format!("expected at most {NESTED_MAX} calls within each other, got more");
-            return Err(Error::value(format!("[{name}] {text}: does one ask for its own result?")));
+            return Err(Error::value(format!("[{name}] {text}: do they ever end?")));
         }
         NESTED.set(NESTED.get() + 1);
         Ok(Nested)
@@ -40,6 +81,7 @@ impl Nested {
 impl Drop for Nested {
     fn drop(&mut self) {
         NESTED.set(NESTED.get() - 1);
+        FULL.set(FULL.get() && NESTED.get() > 0);
     }
 }
 

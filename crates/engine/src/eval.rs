@@ -47,6 +47,7 @@ pub fn eval(arrays: &[Array], poll: &mut Poll) -> Result<()> {
         return Ok(());
     }
     let mut order = order(&roots, no_value)?;
+    let _running = calls::Running::enter(&order)?;
     let (plan, fresh) = plan_of(&order)?;
     if fresh {
         announce(&plan);
