@@ -19,6 +19,7 @@ OBJECTS += [
 ]
 OBJECTS += [("pullback", pb), ("testing", importlib.import_module("pullback.testing"))]
 OBJECTS += [(f"testing.{name}", getattr(OBJECTS[-1][1], name)) for name in OBJECTS[-1][1].__all__]
+OBJECTS += [(f"debug.{name}", getattr(pb.debug, name)) for name in pb.debug.__all__]
 TEXTS = {
     name: doc
     for name, member in OBJECTS

@@ -398,6 +398,9 @@ class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
 __version__: str
 cpu: Device
 gpu: Device
+
+def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:{_host_call}
+def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:{_debug_print}
 """
 
 
@@ -415,6 +418,8 @@ def written() -> str:
         "DeviceError",
         "InternalError",
         "RuleFallbackWarning",
+        "_host_call",
+        "_debug_print",
     ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
     members = {name: getattr(_core, name) for name in sorted(dir(_core)) if not name.startswith("_")}

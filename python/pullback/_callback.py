@@ -78,6 +78,6 @@ def io_callback(
     """
     raise NotImplementedError(
         "[io_callback] expected a function without effects, got one that is called for them: ordered effects "
-        "are not supported; use pure_callback for values, pb.debug.print to look at them, or call the function "
-        "outside of compile and vmap"
+        "are not supported; use pure_callback for values, pb.debug.print to look at them, or call the "
+        "function outside of compile and vmap"
     )
