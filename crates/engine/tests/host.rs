@@ -211,9 +211,9 @@ fn nested_maps_and_empty_ones() {
     for method in [VmapMethod::Sequential, VmapMethod::ExpandDims, VmapMethod::BroadcastAll] {
         let outer = |a: &[Array]| {
             let inner = |b: &[Array]| Ok(called(&f, &[f32s(&[])], method, &[&b[0], &a[0]]));
-            Ok(vec![vmap(&inner, &[x.clone()], &[Some(0)], None)?.remove(0).0])
+            Ok(vec![vmap(&inner, std::slice::from_ref(&x), &[Some(0)], None)?.remove(0).0])
         };
-        let outs = vmap(&outer, &[y.clone()], &[Some(0)], None).unwrap();
+        let outs = vmap(&outer, std::slice::from_ref(&y), &[Some(0)], None).unwrap();
         close(&outs[0].0, &[41., 42., 43., 51., 52., 53.]);
         let none = array(&[], &[0]).unwrap();
         let inner = |b: &[Array]| Ok(called(&f, &[f32s(&[])], method, &[&b[0], &b[0]]));
@@ -227,7 +227,8 @@ fn derivatives_and_records() {
     let count = Arc::default();
     let f = plus(1., &count);
     let x = array(&[1., 2.], &[2]).unwrap();
-    let error = grad(&|x| Ok(vec![fun::sum(&one(&f, &[&x[0]]), &[0])?]), &[x.clone()], &[0]).unwrap_err();
+    let error =
+        grad(&|x| Ok(vec![fun::sum(&one(&f, &[&x[0]]), &[0])?]), std::slice::from_ref(&x), &[0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Rule);
     assert_eq!(error.text(), "'pure_callback' has no derivative: wrap it in a custom function with a rule");
     // Behind a fence it is a constant.
@@ -235,7 +236,7 @@ fn derivatives_and_records() {
         let y = one(&f, &[&fun::stop_gradient(&x[0])?]);
         Ok(vec![fun::sum(&(&y * &x[0]), &[0])?])
     };
-    close(&grad(&held, &[x.clone()], &[0]).unwrap()[0], &[2., 3.]);
+    close(&grad(&held, std::slice::from_ref(&x), &[0]).unwrap()[0], &[2., 3.]);
     let traced = trace(&|x| Ok(vec![&one(&f, &[&x[0]]) * 2.]), &[f32s(&[2])]).unwrap();
     let before = count.load(Ordering::Relaxed);
     for by in [0., 10.] {
@@ -305,7 +306,7 @@ fn on_the_gpu() {
     assert_eq!(*places.lock().unwrap(), [Device::Gpu]);
     // One call for each example, whose parts the host cuts.
     let inner = |a: &[Array]| Ok(called(&f, &[f32s(&[2]), f32s(&[2])], VmapMethod::Sequential, &[&a[0]]));
-    let outs = vmap(&inner, &[x.clone()], &[Some(1)], None).unwrap();
+    let outs = vmap(&inner, std::slice::from_ref(&x), &[Some(1)], None).unwrap();
     close(&outs[1].0, &[2., 4., 3., 5.]);
     // What the device cannot hold stays on the host.
     let d = fun::cast(&x, Dtype::F64).unwrap();
