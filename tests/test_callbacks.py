@@ -215,6 +215,26 @@ def test_exceptions_through_transforms(transform):
     assert pb.array(1.0).item() == 1
 
 
+def test_numpy_asks_once_for_what_fails():
+    calls = []
+
+    def raiser(x):
+        calls.append(x)
+        raise KeyboardInterrupt if len(calls) == 1 else Own(len(calls))
+
+    x = pb.array(1.0)
+    y = pb.pure_callback(raiser, x, x)
+    with pytest.raises(KeyboardInterrupt):
+        np.asarray(y)
+    for count in (2, 3):
+        with pytest.raises(Own, match=str(count)):
+            np.array(y)
+    with pytest.raises(Own, match="4"):
+        y.__array__()
+    with pytest.raises(Own, match="5"):
+        y.__array__()
+
+
 def test_keyboard_interrupt_comes_out():
     def stop(x):
         raise KeyboardInterrupt
