@@ -289,11 +289,12 @@ def test_other_names(alias):
 
 def test_every_public_function_is_in_some_test():
     """A function that is added to the package must be added to a test."""
+    import test_callbacks
     import test_functions
     import test_index
     import test_operators
 
-    modules = [test_functions, test_index, test_operators, inspect.getmodule(test_moves)]
+    modules = [test_callbacks, test_functions, test_index, test_operators, inspect.getmodule(test_moves)]
     text = "\n".join(inspect.getsource(module) for module in modules)
     public = [name for name in pb.__all__ if callable(getattr(pb, name)) and not name[0].isupper()]
     missing = [

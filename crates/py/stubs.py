@@ -76,6 +76,10 @@ TYPES = {
     "a_min": "_ArrayLike | None",
     "a_max": "_ArrayLike | None",
     "fun": "Callable[..., Any]",
+    "fn": "Callable[..., Any]",
+    "result_shape": "Any",
+    "vmap_method": "str | None",
+    "kwargs": "Any",
     "argnums": AXES,
     "argnames": "None | str | Sequence[str]",
     "has_aux": "bool",
@@ -158,6 +162,7 @@ RETURNS = {
     "vjp": "tuple[list[Any], list[Any]]",
     "jvp": "tuple[list[Any], list[Any]]",
     "stop_gradient": "Any",
+    "pure_callback": "Any",
     "seed": "None",
     "item": "Any",
     "tolist": "Any",
@@ -417,6 +422,9 @@ class RuleFallbackWarning(UserWarning):{RuleFallbackWarning}
 __version__: str
 cpu: Device
 gpu: Device
+
+def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:{_host_call}
+def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:{_debug_print}
 """
 
 
@@ -436,6 +444,8 @@ def written() -> str:
         "AnomalyError",
         "AnomalyWarning",
         "RuleFallbackWarning",
+        "_host_call",
+        "_debug_print",
     ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
     members = {name: getattr(_core, name) for name in sorted(dir(_core)) if not name.startswith("_")}

@@ -16,6 +16,7 @@ from pullback import _core
 from pullback import debug as debug
 from pullback import tree as tree
 from pullback import utils as utils
+from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
@@ -43,6 +44,7 @@ Array = array
 __all__ = [
     *(name for name in dir(_core) if not name.startswith("_")),
     "Array",
+    "ShapeDtypeStruct",
     "__version__",
     "acos",
     "acosh",
@@ -57,6 +59,7 @@ __all__ = [
     "e",
     "euler_gamma",
     "inf",
+    "io_callback",
     "nan",
     "newaxis",
     "permute_dims",

@@ -94,6 +94,17 @@ class RuleFallbackWarning(UserWarning):
 __version__: str
 cpu: Device
 gpu: Device
+
+def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:
+    """
+    As `pure_callback`, for functions of ours: `fn(*args)` gets arrays of pullback, on the device of the call, and
+    returns such.
+    """
+def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """
+    Calls `fn(*args, **kwargs)` for its effect, with NumPy arrays: now, once for each example of the maps that are open;
+    where a record is made of values that are not there yet, whenever the record's results are computed.
+    """
 bfloat16: Dtype
 bool_: Dtype
 complex64: Dtype
@@ -1000,6 +1011,28 @@ def prod(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bo
 
     >>> pb.prod(pb.array([2, 3, 4])).item()
     24
+    """
+def pure_callback(fn: Callable[..., Any], result_shape: Any, *args: Any, vmap_method: str | None = None, **kwargs: Any) -> Any:
+    """
+    What `fn(*args, **kwargs)` returns, a function of NumPy arrays that is called when the result is computed.
+
+    `result_shape` says what it returns: a tree of things with a shape and a dtype, such as
+    `pb.ShapeDtypeStruct(shape, dtype)` or an array. `fn` must return the same for the same arguments: it may be
+    called once, several times, or not at all. It gets arrays that cannot be written to, in the trees that were
+    passed, and may itself use pullback.
+
+    `vmap_method` says what happens under `vmap`: with `"sequential"` it is called for each example; with
+    `"expand_dims"` and `"broadcast_all"` once, with the batch axis in front, which arguments that are not mapped have
+    as an axis of length 1, or repeated. It has no derivative: wrap it in a custom function with a rule.
+
+    >>> import numpy as np
+    >>> x = pb.array([1.0, 4.0, 9.0])
+    >>> pb.pure_callback(np.sqrt, x, x)
+    array([1., 2., 3.], dtype=float32)
+    >>> total = pb.ShapeDtypeStruct((), pb.float32)
+    >>> f = lambda x: pb.pure_callback(lambda x: x.sum(), total, x, vmap_method="sequential")
+    >>> pb.vmap(f)(pb.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([3., 7.], dtype=float32)
     """
 def put_along_axis(a: _ArrayLike, /, indices: _ArrayLike, values: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """`a` with the element at each position along an axis replaced."""

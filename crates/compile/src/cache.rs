@@ -3,12 +3,13 @@
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullback_base::Device;
+use pullback_base::{Device, Dtype};
 use pullback_core::op::Kernel;
 use rustc_hash::{FxHashMap, FxHasher};
 
+use crate::backend::Backend;
 use crate::group::partition;
-use crate::order::{Item, ItemKind, Leaf, Order};
+use crate::order::{Id, Item, ItemKind, Leaf, Order};
 use crate::program::{Class, Program};
 use crate::schedule::{Backends, Plan, schedule};
 use crate::share::share;
@@ -65,11 +66,23 @@ impl Plans {
 /// Plans a graph.
 pub fn make(order: &Order, backends: &Backends) -> Plan {
     let mut moved = Vec::new();
-    let mut shared =
-        Order { items: order.items.clone(), leaves: order.leaves.clone(), targets: order.targets.clone() };
+    let mut shared = Order {
+        items: order.items.clone(),
+        leaves: order.leaves.clone(),
+        targets: order.targets.clone(),
+        ..Order::default()
+    };
     share(&mut shared);
-    let places: Vec<Device> =
-        shared.items.iter().map(|item| place(item, &shared.items, backends, &mut moved)).collect();
+    let mut places: Vec<Device> = Vec::with_capacity(shared.items.len());
+    for (id, item) in shared.items.iter().enumerate() {
+        places.push(match (&item.kind, backends.gpu) {
+            (ItemKind::Result(_), _) => places[item.inputs[0] as usize],
+            (ItemKind::Host(_), Some(gpu)) if item.device == Device::Gpu => {
+                place_of_call(id as Id, &shared.items, gpu)
+            }
+            _ => place(item, &shared.items, backends, &mut moved),
+        });
+    }
     let groups = partition(&shared.items, &places);
     schedule(&shared, &groups, backends, moved)
 }
@@ -78,7 +91,9 @@ pub fn make(order: &Order, backends: &Backends) -> Plan {
 fn place(item: &Item, items: &[Item], backends: &Backends, moved: &mut Vec<String>) -> Device {
     let gpu = match (item.device, backends.gpu) {
         (Device::Gpu, Some(gpu)) => gpu,
-        (Device::Gpu, None) if matches!(item.kind, ItemKind::Op(..)) => return Device::Cpu,
+        (Device::Gpu, None) if !matches!(item.kind, ItemKind::Leaf(..) | ItemKind::Const(_)) => {
+            return Device::Cpu;
+        }
         _ => return item.device,
     };
     let ItemKind::Op(op, params) = &item.kind else { return item.device };
@@ -90,14 +105,8 @@ fn place(item: &Item, items: &[Item], backends: &Backends, moved: &mut Vec<Strin
             dtypes.push(item.aval.dtype);
             gpu.lacks_whole(&call(params, &avals, &item.aval).whole, &dtypes)
         }
-        Kernel::View(_) => return item.device,
-        _ => operands().chain([&item.aval]).find_map(|aval| {
-            // Whether the device can hold the type at all.
-            let mut program = Program::default();
-            let value = program.load(aval.dtype, Class::Full);
-            program.store(aval.dtype, value);
-            gpu.lacks_group(&program)
-        }),
+        Kernel::View(_) | Kernel::Host => return item.device,
+        _ => operands().chain([&item.aval]).find_map(|aval| lacks_type(gpu, aval.dtype)),
     };
     match why {
         Some(why) => {
@@ -106,6 +115,24 @@ fn place(item: &Item, items: &[Item], backends: &Backends, moved: &mut Vec<Strin
         }
         None => Device::Gpu,
     }
+}
+
+/// Why a device cannot hold a type at all.
+fn lacks_type(gpu: &dyn Backend, dtype: Dtype) -> Option<String> {
+    let mut program = Program::default();
+    let value = program.load(dtype, Class::Full);
+    program.store(dtype, value);
+    gpu.lacks_group(&program)
+}
+
+/// Where a call of the host takes and leaves its blocks: it runs on the host in any case, so that they stay on the
+/// CPU where the device cannot hold one of them is no news for anybody.
+fn place_of_call(call: Id, items: &[Item], gpu: &dyn Backend) -> Device {
+    let item = &items[call as usize];
+    let result = |other: &&Item| matches!(other.kind, ItemKind::Result(_)) && other.inputs[0] == call;
+    let operands = item.inputs.iter().map(|&x| &items[x as usize]);
+    let mut all = operands.chain(items.iter().filter(result)).chain([item]);
+    if all.any(|item| lacks_type(gpu, item.aval.dtype).is_some()) { Device::Cpu } else { Device::Gpu }
 }
 
 fn numbers(order: &Order) -> impl Iterator<Item = bool> {
@@ -119,6 +146,8 @@ fn hash(order: &Order) -> u64 {
             ItemKind::Leaf(leaf, device) => (0u8, leaf, device).hash(&mut state),
             ItemKind::Const(bits) => (1u8, bits).hash(&mut state),
             ItemKind::Op(op, params) => (std::ptr::from_ref(*op) as usize, params).hash(&mut state),
+            ItemKind::Host(call) => (2u8, call).hash(&mut state),
+            ItemKind::Result(result) => (3u8, result).hash(&mut state),
         }
         item.inputs.hash(&mut state);
         item.aval.hash(&mut state);
@@ -135,6 +164,7 @@ impl Entry {
             (ItemKind::Leaf(i, d), ItemKind::Leaf(j, e)) => i == j && d == e,
             (ItemKind::Const(x), ItemKind::Const(y)) => x == y,
             (ItemKind::Op(f, p), ItemKind::Op(g, q)) => std::ptr::eq(*f, *g) && p == q,
+            (ItemKind::Host(i), ItemKind::Host(j)) | (ItemKind::Result(i), ItemKind::Result(j)) => i == j,
             _ => false,
         };
         let item = |a: &Item, b: &Item| {

@@ -122,7 +122,9 @@ impl<'a> Emitter<'a> {
                 let value = self.program.push(Inst::Bitcast { arg: value }, dtype);
                 self.program.cast(computing(dtype), value)
             }
-            Kernel::View(_) | Kernel::Whole(_) => unreachable!("[{}] joins no group", op.name),
+            Kernel::View(_) | Kernel::Whole(_) | Kernel::Host => {
+                unreachable!("[{}] joins no group", op.name)
+            }
         }
     }
 

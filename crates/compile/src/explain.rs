@@ -9,7 +9,7 @@ use crate::schedule::Plan;
 /// The steps of a plan, one paragraph each.
 pub fn explain(plan: &Plan) -> String {
     let mut text = String::new();
-    let groups = plan.steps.iter().filter(|step| !matches!(step.task, Task::Transfer)).count();
+    let groups = plan.steps.iter().filter(|step| step.task.is_kernel()).count();
     let _ = writeln!(text, "{groups} kernels, {} steps, {} leaves", plan.steps.len(), plan.leaves.len());
     for (number, step) in plan.steps.iter().enumerate() {
         let outs: Vec<String> = step.outputs.iter().map(|(slot, aval)| format!("%{slot} {aval}")).collect();
@@ -41,6 +41,7 @@ fn head(step: &Step) -> String {
             if group.program.reduces() { format!("{points}, reducing {over:?}") } else { points }
         }
         Task::Whole(whole) => format!("{:?}", whole.whole),
+        Task::Host(host) => format!("call {} of the host", host.call),
         Task::Transfer => "transfer".into(),
     }
 }

@@ -33,6 +33,8 @@ pub enum Unit {
     Whole(Id, WholeCall),
     /// The elements of an item laid out in order.
     Copy(Id),
+    /// A call of the host, and the items that are its results, by their numbers.
+    Host(u32, Vec<(u32, Id)>),
 }
 
 /// Where a value is to be found.
@@ -108,6 +110,16 @@ impl Partitioner<'_> {
                 return;
             }
             ItemKind::Op(op, params) => (*op, params),
+            ItemKind::Host(call) => return self.host(id, item, *call, device),
+            ItemKind::Result(result) => {
+                let call = item.inputs[0];
+                let unit = self.ready[call as usize] - 1;
+                let Unit::Host(_, results) = &mut self.units[unit as usize].0 else {
+                    unreachable!("a result is one of a call")
+                };
+                results.push((*result, id));
+                return self.own(id, item, unit);
+            }
         };
         match &op.kernel {
             Kernel::Map(_) | Kernel::Cast | Kernel::Bitcast => {
@@ -120,9 +132,7 @@ impl Partitioner<'_> {
                 let mut reduced = vec![false; space.ndim()];
                 params.axes().iter().for_each(|&axis| reduced[axis] = true);
                 let unit = self.join(id, &space, Some(reduced), device);
-                self.stored[id as usize] = true;
-                self.found.push(Found::At(id, Layout::contiguous(&item.aval.shape)));
-                self.ready[id as usize] = unit + 1;
+                self.own(id, item, unit);
             }
             Kernel::View(view) => {
                 let found = match self.found[item.inputs[0] as usize].clone() {
@@ -151,11 +161,26 @@ impl Partitioner<'_> {
                     self.whole_operand(x, shape, &call, device);
                 }
                 self.units.push((Unit::Whole(id, call), device));
-                self.stored[id as usize] = true;
-                self.ready[id as usize] = self.units.len() as u32;
-                self.found.push(Found::At(id, Layout::contiguous(&item.aval.shape)));
+                self.own(id, item, self.units.len() as u32 - 1);
             }
+            Kernel::Host => unreachable!("a call of the host is an item of its own kind"),
         }
+    }
+
+    /// An item whose block a unit makes.
+    fn own(&mut self, id: Id, item: &Item, unit: u32) {
+        self.stored[id as usize] = true;
+        self.ready[id as usize] = unit + 1;
+        self.found.push(Found::At(id, Layout::contiguous(&item.aval.shape)));
+    }
+
+    /// A call of the host: a unit by itself, which takes blocks of exactly its operands' elements.
+    fn host(&mut self, id: Id, item: &Item, call: u32, device: Device) {
+        for &x in &item.inputs {
+            self.keep(x, device);
+        }
+        self.units.push((Unit::Host(call, vec![(0, id)]), device));
+        self.own(id, item, self.units.len() as u32 - 1);
     }
 
     fn ready_of(&self, found: &Found) -> u32 {

@@ -17,6 +17,6 @@ pub mod share;
 
 pub use backend::Backend;
 pub use cache::Plans;
-pub use plan::{GroupStep, Operand, Slot, Step, Task, WholeStep};
+pub use plan::{GroupStep, HostStep, Operand, Slot, Step, Task, WholeStep};
 pub use program::{Inst, Program, Val};
 pub use schedule::{Backends, Plan};

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Aval, Device, Dtype, Error, Result, Storage};
+use pullback_core::callback::HostCall;
 use pullback_core::op::{Kernel, OpDef};
 use pullback_core::{Array, Node, NodeKind, Params};
 use rustc_hash::FxHashMap;
@@ -23,6 +24,10 @@ pub enum ItemKind {
     Const(u64),
     /// An operation.
     Op(&'static OpDef, Params),
+    /// A call of the host, by its number among the calls, and its first result.
+    Host(u32),
+    /// A further result of the call that is its operand. All results of a call are there at once.
+    Result(u32),
 }
 
 /// Something to be computed, or there already.
@@ -56,6 +61,8 @@ pub struct Order {
     pub items: Vec<Item>,
     /// What is there.
     pub leaves: Vec<Leaf>,
+    /// What is called: given with each run, as leaves are, so that no plan keeps a closure. Each is there once.
+    pub calls: Vec<HostCall>,
     /// Nodes that get elements from the run, with the items of their outputs.
     pub targets: Vec<(Arc<Node>, SmallVec<[Id; 1]>)>,
 }
@@ -85,6 +92,7 @@ pub fn order(roots: &[Array], no_value: NoValue) -> Result<Order> {
         seen: FxHashMap::default(),
         nodes: Vec::new(),
         numbers: FxHashMap::default(),
+        calls: FxHashMap::default(),
         no_value,
     };
     for root in roots {
@@ -98,6 +106,8 @@ struct Walk {
     seen: FxHashMap<usize, u32>,
     nodes: Vec<Seen>,
     numbers: FxHashMap<(u64, Dtype), Id>,
+    /// Numbers of calls, by the address of the closure.
+    calls: FxHashMap<usize, SmallVec<[u32; 1]>>,
     no_value: NoValue,
 }
 
@@ -167,13 +177,13 @@ impl Walk {
             return Ok(());
         }
         let ids: SmallVec<[Id; 1]> = if let Some(data) = node.data() {
-            let each = data.iter().zip(&node.avals);
-            each.map(|(block, aval)| self.leaf(Leaf::Block(block.clone()), block.device(), aval)).collect()
+            self.blocks(data, &node)
         } else {
             match &node.kind {
                 NodeKind::Const(bits) => SmallVec::from_elem(self.constant(*bits, &node), 1),
                 NodeKind::Alias => node.inputs().iter().map(|x| self.id(x)).collect(),
                 NodeKind::Custom => self.inline(&node)?,
+                NodeKind::Op(_, Params::Host(call)) => self.host(&node, call)?,
                 NodeKind::Op(op, params) => {
                     let inputs = node.inputs().iter().map(|x| self.id(x)).collect();
                     let kind = ItemKind::Op(op, params.clone());
@@ -189,6 +199,41 @@ impl Walk {
         self.seen.insert(address(&node), self.nodes.len() as u32);
         self.nodes.push(Seen { node, uses: 0, ids });
         Ok(())
+    }
+
+    fn blocks(&mut self, data: &[Storage], node: &Node) -> SmallVec<[Id; 1]> {
+        let each = data.iter().zip(&node.avals);
+        each.map(|(block, aval)| self.leaf(Leaf::Block(block.clone()), block.device(), aval)).collect()
+    }
+
+    /// The items of a call of the host: one for each result.
+    fn host(&mut self, node: &Arc<Node>, call: &HostCall) -> Result<SmallVec<[Id; 1]>> {
+        let (operands, call) = (node.inputs(), call.clone());
+        // Another thread may have computed it meanwhile, and it has then forgotten what it was.
+        if let Some(data) = node.data() {
+            return Ok(self.blocks(data, node));
+        }
+        let forgot = || Error::internal("[eval] a call forgot its function");
+        let fun = Arc::as_ptr(&call.fun().ok_or_else(forgot)?) as *const () as usize;
+        let inputs = operands.iter().map(|x| self.id(x)).collect();
+        let (calls, same) = (&mut self.order.calls, self.calls.entry(fun).or_default());
+        let known = same.iter().copied().find(|&other| calls[other as usize] == call);
+        let number = known.unwrap_or_else(|| {
+            calls.push(call);
+            same.push(calls.len() as u32 - 1);
+            calls.len() as u32 - 1
+        });
+        let item = |kind, inputs, aval: &Aval| {
+            let (aval, device) = (aval.clone(), node.device);
+            Item { kind, inputs, aval, device, kept: false }
+        };
+        let first = self.item(item(ItemKind::Host(number), inputs, &node.avals[0]));
+        let mut ids = SmallVec::from_elem(first, 1);
+        for (out, aval) in node.avals.iter().enumerate().skip(1) {
+            let inputs = SmallVec::from_elem(first, 1);
+            ids.push(self.item(item(ItemKind::Result(out as u32), inputs, aval)));
+        }
+        Ok(ids)
     }
 
     fn constant(&mut self, bits: u64, node: &Arc<Node>) -> Id {
@@ -253,5 +298,6 @@ fn is_view(item: &Item) -> bool {
     match &item.kind {
         ItemKind::Op(op, _) => matches!(op.kernel, Kernel::View(_)),
         ItemKind::Leaf(..) | ItemKind::Const(_) => true,
+        ItemKind::Host(_) | ItemKind::Result(_) => false,
     }
 }

@@ -44,6 +44,15 @@ pub struct WholeStep {
     pub shape: Shape,
 }
 
+/// A call of the host.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HostStep {
+    /// Which of the run's calls.
+    pub call: u32,
+    /// Per output of the step, which result it is; others nobody reads.
+    pub results: Vec<u32>,
+}
+
 /// What a step runs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Task {
@@ -51,8 +60,17 @@ pub enum Task {
     Group(GroupStep),
     /// A kernel over whole arrays.
     Whole(WholeStep),
+    /// A call of the host, on blocks of the step's device; it is run by whoever runs the plan.
+    Host(HostStep),
     /// Brings a block from the other device.
     Transfer,
+}
+
+impl Task {
+    /// Whether a device runs it by itself.
+    pub fn is_kernel(&self) -> bool {
+        matches!(self, Task::Group(_) | Task::Whole(_))
+    }
 }
 
 /// A step of a plan.

@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::emit::{Emitted, emit_copy, emit_group};
 use crate::group::{Found, Partition, Unit};
 use crate::order::{Id, ItemKind, Order};
-use crate::plan::{Operand, Slot, Step, Task, WholeStep};
+use crate::plan::{HostStep, Operand, Slot, Step, Task, WholeStep};
 
 /// What `eval` runs again and again.
 #[derive(Debug)]
@@ -133,15 +133,7 @@ impl Scheduler<'_> {
                 let item = &items[*id as usize];
                 let mut inputs = Vec::new();
                 for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
-                    let (base, layout) = match &self.partition.found[x as usize] {
-                        // A copy made for a later unit is not there yet.
-                        Found::At(base, layout)
-                            if self.partition.copies.get(&x).is_none_or(|&made| made > unit) =>
-                        {
-                            (*base, layout.clone())
-                        }
-                        _ => (x, Layout::contiguous(&items[x as usize].aval.shape)),
-                    };
+                    let (base, layout) = self.found(x, unit);
                     let layout = layout.reshape(shape).expect("grouping has copied what does not fit");
                     inputs.push(self.operand(base, layout, device));
                 }
@@ -152,6 +144,26 @@ impl Scheduler<'_> {
                 };
                 self.push(Task::Whole(step), device, inputs, &[*id]);
             }
+            Unit::Host(call, results) => {
+                let mut inputs = Vec::new();
+                for &x in &items[results[0].1 as usize].inputs {
+                    let layout = Layout::contiguous(&items[x as usize].aval.shape);
+                    inputs.push(self.operand(self.found(x, unit).0, layout, device));
+                }
+                let (results, writes): (Vec<u32>, Vec<Id>) = results.iter().copied().unzip();
+                self.push(Task::Host(HostStep { call: *call, results }), device, inputs, &writes);
+            }
+        }
+    }
+
+    /// Where a unit finds an item that it wants in a block.
+    fn found(&self, x: Id, unit: u32) -> (Id, Layout) {
+        match &self.partition.found[x as usize] {
+            // A copy made for a later unit is not there yet.
+            Found::At(base, layout) if self.partition.copies.get(&x).is_none_or(|&made| made > unit) => {
+                (*base, layout.clone())
+            }
+            _ => (x, Layout::contiguous(&self.order.items[x as usize].aval.shape)),
         }
     }
 

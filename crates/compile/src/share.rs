@@ -8,9 +8,13 @@ use crate::order::{Id, ItemKind, Order};
 
 /// Renames operands to the first item that computes the same. What nobody reads any more is left out of the
 /// order.
+#[expect(clippy::mutable_key_type, reason = "params of calls, which change, are keys of nothing here")]
 pub fn share(order: &mut Order) {
     type Key = (usize, Params, SmallVec<[Id; 3]>, u8);
     let mut first: FxHashMap<Key, Id> = FxHashMap::default();
+    // Calls of one closure have one number; what it computes of the same operands is the same.
+    type Call = (bool, u32, SmallVec<[Id; 3]>, u8);
+    let mut calls: FxHashMap<Call, Id> = FxHashMap::default();
     let mut same: Vec<Id> = (0..order.items.len() as Id).collect();
     let mut consts: FxHashMap<(u64, pullback_base::Dtype), Id> = FxHashMap::default();
     for id in 0..order.items.len() {
@@ -23,6 +27,11 @@ pub fn share(order: &mut Order) {
                 same[id] = *first.entry(key).or_insert(id as Id);
             }
             ItemKind::Const(bits) => same[id] = *consts.entry((*bits, item.aval.dtype)).or_insert(id as Id),
+            ItemKind::Host(number) | ItemKind::Result(number) => {
+                let call = matches!(item.kind, ItemKind::Host(_));
+                let key = (call, *number, item.inputs.clone(), item.device as u8);
+                same[id] = *calls.entry(key).or_insert(id as Id);
+            }
             ItemKind::Leaf(..) => {}
         }
         if same[id] != id as Id && order.items[id].kept {

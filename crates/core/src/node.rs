@@ -8,6 +8,7 @@ use pullback_base::{Aval, Device, Storage};
 use smallvec::SmallVec;
 
 use crate::array::Array;
+use crate::callback::Callback;
 use crate::custom::CustomCall;
 use crate::op::OpDef;
 use crate::params::Params;
@@ -37,6 +38,8 @@ pub type Inputs = SmallVec<[Array; 2]>;
 struct History {
     inputs: Inputs,
     custom: Option<Arc<CustomCall>>,
+    /// On its way out only: until then it is in the params.
+    callback: Option<Arc<dyn Callback>>,
 }
 
 /// A node of the graph.
@@ -88,7 +91,7 @@ impl Node {
                 depth = depth.max(input.node().depth + 1);
             }
         }
-        let history = RwLock::new(History { inputs, custom });
+        let history = RwLock::new(History { inputs, custom, callback: None });
         let device = place::current();
         let node = Arc::new(Node { kind, avals, trace, depth, device, history, data: OnceLock::new() });
         if origin::asked() {
@@ -134,8 +137,18 @@ impl Node {
     /// Drops its history if no walk can need it any more.
     pub fn forget(&self) {
         if !trace::is_live(self.trace) {
-            let history = std::mem::take(&mut *self.history.write().unwrap_or_else(PoisonError::into_inner));
+            let mut history =
+                std::mem::take(&mut *self.history.write().unwrap_or_else(PoisonError::into_inner));
+            history.callback = self.callback();
             release(history);
+        }
+    }
+
+    /// The closure of the host, which the node lets go of: it may have captured a history of its own.
+    fn callback(&self) -> Option<Arc<dyn Callback>> {
+        match &self.kind {
+            NodeKind::Op(_, Params::Host(call)) => call.forget(),
+            _ => None,
         }
     }
 }
@@ -148,7 +161,9 @@ thread_local! {
 impl Drop for Node {
     fn drop(&mut self) {
         LIVE.fetch_sub(1, Ordering::Relaxed);
-        release(std::mem::take(self.history.get_mut().unwrap_or_else(PoisonError::into_inner)));
+        let callback = self.callback();
+        let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
+        release(History { callback, ..std::mem::take(history) });
     }
 }
 
@@ -156,7 +171,7 @@ impl Drop for Node {
 /// in a loop. The queue is the thread's and not this call's, because a chain may lead through closures: rules
 /// capture arrays, whose nodes hold rules.
 fn release(history: History) {
-    if history.inputs.is_empty() && history.custom.is_none() {
+    if history.inputs.is_empty() && history.custom.is_none() && history.callback.is_none() {
         return;
     }
     let mut history = Some(history);

@@ -195,6 +195,8 @@ pub enum Kernel {
     View(fn(&Params, &Layout, &Shape) -> Option<Layout>),
     /// A kernel over whole arrays.
     Whole(fn(&Params, &[&Aval], &Aval) -> WholeCall),
+    /// A closure of the host, see `callback`.
+    Host,
 }
 
 /// Column `api`: what Python makes of the row by itself.

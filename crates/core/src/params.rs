@@ -2,7 +2,9 @@
 
 use pullback_base::{Dtype, Shape};
 
-/// Plain data: comparable, hashable, printable.
+use crate::callback::HostCall;
+
+/// Plain data: comparable, hashable, printable. Closures of the host are so by their identity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Params {
@@ -33,6 +35,8 @@ pub enum Params {
     },
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
+    /// A closure of the host, and what it returns.
+    Host(Box<HostCall>),
 }
 
 impl Params {
@@ -77,6 +81,17 @@ impl Params {
         match self {
             Params::Dtype(dtype) | Params::Count(_, dtype) => *dtype,
             other => unreachable!("expected a dtype, found {other:?}"),
+        }
+    }
+
+    /// The call of the host.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn host(&self) -> &HostCall {
+        match self {
+            Params::Host(call) => call,
+            other => unreachable!("expected a call of the host, found {other:?}"),
         }
     }
 }

@@ -199,7 +199,9 @@ impl Backend for Cpu {
             let blocks = match &step.task {
                 Task::Group(group) => self.group(group, step, slots)?,
                 Task::Whole(whole) => self.whole(whole, step, slots)?,
-                Task::Transfer => return Err(Error::internal("[cpu] transfers are not a device's to run")),
+                Task::Host(_) | Task::Transfer => {
+                    return Err(Error::internal("[cpu] calls and transfers are not a device's to run"));
+                }
             };
             for &slot in &step.dying {
                 slots[slot as usize] = None;

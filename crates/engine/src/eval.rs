@@ -7,11 +7,12 @@ use pullback_compile::backend::Poll;
 use pullback_compile::order::{Leaf, Order, order};
 use pullback_compile::{Operand, Plan, Plans, Task, explain};
 use pullback_core::Array;
+use pullback_core::callback::HostCall;
 use pullback_transform::resolve::no_value;
 use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
-use crate::{anomaly, devices};
+use crate::{anomaly, calls, devices};
 
 static PLANS: LazyLock<Plans> = LazyLock::new(Plans::default);
 static NOTICES: Mutex<Notices> = Mutex::new(Notices { said: None, new: Vec::new() });
@@ -54,12 +55,13 @@ pub(crate) fn plain(arrays: &[Array], poll: &mut Poll) -> Result<()> {
         return Ok(());
     }
     let mut order = order(&roots, no_value)?;
+    let _running = calls::Running::enter(&order)?;
     let (plan, fresh) = plan_of(&order)?;
     if fresh {
         announce(&plan);
     }
     let mut slots = bind(&mut order, &plan)?;
-    run(&plan, &mut slots, poll)?;
+    run(&plan, &order.calls, &mut slots, poll)?;
     for ((node, _), blocks) in order.targets.iter().zip(&plan.targets) {
         let block = |&slot: &u32| slots[slot as usize].clone();
         let data: Option<SmallVec<[Storage; 1]>> = blocks.iter().map(block).collect();
@@ -111,7 +113,7 @@ fn bind(order: &mut Order, plan: &Plan) -> Result<Vec<Option<Storage>>> {
 }
 
 /// Runs steps, as many at a time as one device takes.
-fn run(plan: &Plan, slots: &mut [Option<Storage>], poll: &mut Poll) -> Result<()> {
+fn run(plan: &Plan, calls: &[HostCall], slots: &mut [Option<Storage>], poll: &mut Poll) -> Result<()> {
     let mut rest = &plan.steps[..];
     while let Some(first) = rest.first() {
         if let Task::Transfer = first.task {
@@ -120,8 +122,12 @@ fn run(plan: &Plan, slots: &mut [Option<Storage>], poll: &mut Poll) -> Result<()
             rest = &rest[1..];
             continue;
         }
-        let same =
-            |step: &&pullback_compile::Step| step.device == first.device && step.task != Task::Transfer;
+        if let Task::Host(host) = &first.task {
+            calls::run(first, host, calls, slots, poll)?;
+            rest = &rest[1..];
+            continue;
+        }
+        let same = |step: &&pullback_compile::Step| step.device == first.device && step.task.is_kernel();
         let count = rest.iter().take_while(same).count();
         let (now, later) = rest.split_at(count);
         devices::note_use(first.device);
@@ -187,7 +193,7 @@ pub fn explain(arrays: &[Array]) -> Result<String> {
 pub fn kernels(arrays: &[Array]) -> Result<usize> {
     let roots: Vec<Array> = arrays.iter().filter(|array| array.data().is_none()).cloned().collect();
     let plan = plan_of(&order(&roots, no_value)?)?.0;
-    Ok(plan.steps.iter().filter(|step| step.task != Task::Transfer).count())
+    Ok(plan.steps.iter().filter(|step| step.task.is_kernel()).count())
 }
 
 /// How many plans are kept.

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod anomaly;
+mod calls;
 pub mod devices;
 pub mod eval;
 pub mod host;
@@ -28,6 +29,6 @@ pub use pullback_base::{
 };
 pub use pullback_compile::backend::Poll;
 pub use pullback_core::{
-    Array, Node, NodeKind, Params, custom, fun, live_nodes, op, ops, origin, place, trace,
+    Array, Node, NodeKind, Params, callback, custom, fun, live_nodes, op, ops, origin, place, trace,
 };
 pub use pullback_transform as transform;

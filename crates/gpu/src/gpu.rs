@@ -136,6 +136,7 @@ impl Gpu {
                 slots[*slot as usize] = Some(Storage::new(out));
                 Ok(())
             }
+            Task::Host(_) => Err(bug("a call of the host")),
             Task::Transfer => {
                 let (Some(from), Some((slot, aval))) = (step.inputs.first(), step.outputs.first()) else {
                     return Err(bug("a transfer without block"));

@@ -1,7 +1,7 @@
 //! What rules returned, beside the trees that are known: gradients, tangents, batches.
 
-use pullback::custom::{Call, Mapped, Value};
 use pullback::Error;
+use pullback::custom::{Call, Mapped, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 

@@ -1,6 +1,7 @@
 //! NumPy and the buffer protocol, without a dependency on either. Import copies, because the graph is lazy and a
 //! later write must not change what an expression means; export is a read-only view of the elements.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -184,6 +185,17 @@ fn other_order(value: &Bound<'_, PyAny>, dtype: Option<Dtype>, format: &str) -> 
     import(&value.call_method1(intern!(py, "astype"), (native,))?, dtype)
 }
 
+thread_local! {
+    /// The object whose elements could not be computed for a view, and why.
+    static FAILED: RefCell<Option<(usize, PyErr)>> = const { RefCell::new(None) };
+}
+
+/// The error with which the last view of an object failed. NumPy asks for a view first and forgets why there is none,
+/// be it Ctrl-C; then it asks for `__array__`, which is not to compute all of it again.
+fn failed(slf: &Bound<'_, PyArray>) -> Option<PyErr> {
+    FAILED.take().filter(|(of, _)| *of == slf.as_ptr() as usize).map(|(_, err)| err)
+}
+
 /// Fills a read-only view of the elements.
 ///
 /// # Safety
@@ -200,7 +212,10 @@ unsafe fn export(slf: Bound<'_, PyArray>, view: *mut ffi::Py_buffer, flags: c_in
         );
         return Err(PyBufferError::new_err(text));
     };
-    let storage = elements(slf.py(), &array)?;
+    drop(FAILED.take());
+    let storage = elements(slf.py(), &array).inspect_err(|err| {
+        FAILED.set(Some((slf.as_ptr() as usize, err.clone_ref(slf.py()))));
+    })?;
     let content = bytes(&storage, &array)?;
     let (start, length, item) = (content.as_ptr(), content.len(), array.dtype().size() as isize);
     let shape = array.shape().iter().map(|&n| n as isize).collect();
@@ -231,6 +246,9 @@ fn to_numpy<'py>(
     copy: Option<bool>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
+    if let Some(err) = failed(slf) {
+        return Err(err);
+    }
     let numpy = py.import(intern!(py, "numpy"))?;
     let mut source = slf.clone();
     if format(slf.get().get().dtype()).is_none() {
@@ -238,7 +256,9 @@ fn to_numpy<'py>(
         let wide = pullback::fun::cast(&slf.get().get(), Dtype::F32).or_raise()?;
         source = Bound::new(py, PyArray::new(wide))?;
     }
-    let view = py.get_type::<pyo3::types::PyMemoryView>().call1((source,))?;
+    let view = py.get_type::<pyo3::types::PyMemoryView>().call1((&source,)).inspect_err(|_| {
+        drop(failed(&source));
+    })?;
     let array = numpy.call_method1(intern!(py, "asarray"), (view,))?;
     let same = match &dtype {
         None => true,

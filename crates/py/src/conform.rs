@@ -1,14 +1,15 @@
 //! What Python returned, put beside a tree that is known: by key and position, never by order alone.
 
 use pullback::custom::Value;
-use pullback::{Array, Dtype};
+use pullback::{Array, Dtype, fun};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
 use crate::convert;
+use crate::error::OrRaise;
 use crate::nodes::Opened;
-use crate::operators::number;
+use crate::operators::{number, weak};
 use crate::tree::{NodePart, Part, Tree, same_object};
 
 /// Where a value does not have the shape of the tree, in words: `argument p: expected a dict with keys 'w', got a
@@ -19,6 +20,8 @@ pub type Misfit = String;
 pub struct Conform<'a> {
     tree: &'a Tree,
     at: usize,
+    /// The types declared for the arrays, where any are.
+    dtypes: Option<&'a [Dtype]>,
     /// What was found, one for each array of the tree.
     pub found: Vec<Value>,
 }
@@ -26,7 +29,12 @@ pub struct Conform<'a> {
 impl<'a> Conform<'a> {
     /// From part `at` of a tree on.
     pub fn new(tree: &'a Tree, at: usize) -> Conform<'a> {
-        Conform { tree, at, found: Vec::new() }
+        Conform { tree, at, dtypes: None, found: Vec::new() }
+    }
+
+    /// A whole tree, whose arrays were declared to be of these types.
+    pub fn declared(tree: &'a Tree, dtypes: &'a [Dtype]) -> Conform<'a> {
+        Conform { tree, at: 0, dtypes: Some(dtypes), found: Vec::new() }
     }
 
     /// Reads `value` as the next part. `path` names it in messages.
@@ -37,7 +45,10 @@ impl<'a> Conform<'a> {
         match part {
             Part::Leaf => {
                 self.found.push(match value {
-                    Some(value) => leaf(value)?,
+                    Some(value) => match self.dtypes {
+                        Some(dtypes) => declared(value, dtypes[self.found.len()])?,
+                        None => leaf(value)?,
+                    },
                     None => Value::None,
                 });
                 Ok(Ok(()))
@@ -287,6 +298,24 @@ pub fn leaf(value: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(convert::array(value, None).map_or(Value::Other(kind), Value::Array));
     }
     Ok(Value::Other(kind))
+}
+
+/// One array as it was declared, if what is there can be nothing else: Python's numbers take any type that holds them,
+/// and NumPy's doubles are `float32` where that was declared, as in `pb.array`.
+fn declared(value: &Bound<'_, PyAny>, dtype: Dtype) -> PyResult<Value> {
+    let array = match leaf(value)? {
+        Value::Scalar(number) => weak(number, dtype)?,
+        Value::Array(_) => convert::convert(value, Some(dtype))?,
+        other => return Ok(other),
+    };
+    let foreign = !value.is_instance_of::<PyArray>();
+    let narrow = match (array.dtype(), dtype) {
+        (Dtype::F64, Dtype::F32) => true,
+        // NumPy has no `bfloat16`, and was given `float32`.
+        (Dtype::F64 | Dtype::F32, Dtype::Bf16) => true,
+        _ => false,
+    };
+    Ok(Value::Array(if foreign && narrow { fun::cast(&array, dtype).or_raise()? } else { array }))
 }
 
 /// Axes for the arrays of a tree, from a prefix of it: an integer or `None` stands for all arrays below.

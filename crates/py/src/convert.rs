@@ -21,7 +21,8 @@ pub fn array(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> 
     }
 }
 
-fn convert(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> {
+/// As `array`, in the type that it has: what is wished for only keeps doubles from being narrowed.
+pub fn convert(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> {
     if let Ok(array) = value.cast::<PyArray>() {
         return Ok(array.get().get());
     }

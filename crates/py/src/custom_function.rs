@@ -60,7 +60,11 @@ fn decorate<'py>(
 impl CustomFunction {
     #[new]
     #[pyo3(signature = (fun=None, *, missing="body", captured="constant"))]
-    fn new(fun: Option<&Bound<'_, PyAny>>, missing: &str, captured: &str) -> PyResult<PyClassInitializer<CustomFunction>> {
+    fn new(
+        fun: Option<&Bound<'_, PyAny>>,
+        missing: &str,
+        captured: &str,
+    ) -> PyResult<PyClassInitializer<CustomFunction>> {
         match fun {
             Some(fun) => {
                 let custom = Custom::of(fun, missing, captured, false)?;

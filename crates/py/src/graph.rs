@@ -41,7 +41,9 @@ pub fn _graph<'py>(
 /// What a result's type does not say.
 fn params_of(params: &Params) -> String {
     match params {
-        Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) => String::new(),
+        Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) | Params::Host(_) => {
+            String::new()
+        }
         Params::Axis(axis) => format!("axis={axis}"),
         Params::Axes(axes) => format!("axes={axes:?}"),
         Params::Slice { start, step, .. } | Params::Place { start, step, .. } => {

@@ -3,13 +3,14 @@
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
 //! `grads`, `listed`, `vmap`, `compile`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
-//! `handed`, `answers`, `conform` and `site` the functions with rules of their own; `eval`, `watch`, `graph`, `device`,
-//! `random` what is left; `error` what crosses the border when something fails.
+//! `handed`, `answers`, `conform` and `site` the functions with rules of their own; `callback` the
+//! calls from a graph back to Python; `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
 mod array;
 mod buffer;
+mod callback;
 mod compile;
 mod conform;
 mod convert;
@@ -119,6 +120,7 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         watch::{_watch_start, _watch_stop};
         nodes::{register_tree_node, register_tree_node_class, register_module};
         compile::{compile};
+        callback::{pure_callback, _host_call, _debug_print};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
             softmax, sort, argsort, topk,

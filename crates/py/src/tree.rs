@@ -60,6 +60,27 @@ impl Part {
             Part::Node(node) => node.names.len(),
         }
     }
+
+    /// The same once more.
+    pub fn again(&self, py: Python<'_>) -> Part {
+        let names = |names: &[Py<PyString>]| names.iter().map(|name| name.clone_ref(py)).collect();
+        match self {
+            Part::Leaf => Part::Leaf,
+            Part::Static(object) => Part::Static(object.clone_ref(py)),
+            Part::Empty => Part::Empty,
+            Part::List(n) => Part::List(*n),
+            Part::Tuple(n) => Part::Tuple(*n),
+            Part::Named(kind, n) => Part::Named(kind.clone_ref(py), *n),
+            Part::Dict(keys) => Part::Dict(keys.iter().map(|key| key.clone_ref(py)).collect()),
+            Part::Data(kind, fields) => Part::Data(kind.clone_ref(py), names(fields)),
+            Part::Module(kind, fields) => Part::Module(kind.clone_ref(py), names(fields)),
+            Part::Node(node) => Part::Node(Box::new(NodePart {
+                class: node.class.clone(),
+                aux: node.aux.clone_ref(py),
+                names: node.names.iter().map(|name| name.as_ref().map(|name| name.clone_ref(py))).collect(),
+            })),
+        }
+    }
 }
 
 /// The structure of a tree, which can rebuild it.

@@ -40,7 +40,7 @@ pub use pullback_core::fun::stop_gradient;
 pub use recorded::{Recorded, record};
 pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
-pub use stack::any_active;
+pub use stack::{Outside, any_active, effect, outside, unmapped};
 pub use traced::{Traced, trace};
 pub use vmap::{batch_size, out_axis, vmap};
 

@@ -1,9 +1,10 @@
 //! Reverse mode.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use pullback_base::{Error, Kind as Family, Result};
-use pullback_core::op::Diff;
+use pullback_core::op::{Diff, OpDef};
 use pullback_core::origin::{self, How};
 use pullback_core::trace::Live;
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
@@ -158,6 +159,21 @@ pub fn grad(f: &Fun, primals: &[Array], wrt: &[usize]) -> Result<Vec<Array>> {
     Ok(value_and_grad(f, primals, wrt)?.1)
 }
 
+/// Those nodes of an order through which a derivative by one of the leaves can flow: none does through integers, nor
+/// through an operation of derivative zero.
+fn flowing(order: &[Arc<Node>], leaves: &FxHashSet<Key>) -> FxHashSet<usize> {
+    let mut flowing = FxHashSet::default();
+    for node in order {
+        let carries =
+            |x: &Array| x.is_inexact() && (leaves.contains(&x.key()) || flowing.contains(&id(x.node())));
+        let zero = matches!(&node.kind, NodeKind::Op(op, _) if matches!(op.diff, Diff::Zero));
+        if !zero && node.with_inputs(|inputs| inputs.iter().any(carries)) {
+            flowing.insert(id(node));
+        }
+    }
+    flowing
+}
+
 /// Cotangents of `leaves`, given those of `outs`. `None` is zero, coming and going. No path leads through
 /// `ends`.
 pub(crate) fn pull(
@@ -178,6 +194,8 @@ pub(crate) fn pull(
     let useful: FxHashSet<usize> = order.iter().map(id).collect();
     let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
     let wanted = |x: &Array| x.is_inexact() && (keys.contains(&x.key()) || useful.contains(&id(x.node())));
+    // What has no derivative is refused only where one would flow on, and not behind a `stop_gradient`.
+    let flowing = LazyCell::new(|| flowing(&order, &keys));
     for node in order.iter().rev() {
         let gs: SmallVec<[Option<Array>; 1]> =
             node.outputs().iter().map(|y| known.remove(&y.key())).collect();
@@ -187,7 +205,12 @@ pub(crate) fn pull(
         let _here = place::on(Some(node.device));
         let _from = origin::from(node, How::Derivative);
         let inputs = node.inputs();
-        let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
+        let mut needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
+        if let NodeKind::Op(OpDef { diff: Diff::Opaque(_), .. }, _) = &node.kind {
+            for (needed, x) in needs.iter_mut().zip(&inputs) {
+                *needed &= keys.contains(&x.key()) || flowing.contains(&id(x.node()));
+            }
+        }
         let results = match &node.kind {
             NodeKind::Custom => derive::pull(node, &gs, &needs)?,
             _ => pull_op(node, &inputs, &gs, &needs)?,

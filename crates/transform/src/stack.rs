@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pullback_base::Result;
 use pullback_core::trace::{self, Live};
-use pullback_core::{Array, NodeKind};
+use pullback_core::{Array, NodeKind, fun};
 use rustc_hash::FxHashSet;
 
 use crate::batch::{Entry, VmapTrace};
@@ -36,6 +36,8 @@ pub(crate) struct Trace {
 
 thread_local! {
     static STACK: RefCell<Vec<Trace>> = const { RefCell::new(Vec::new()) };
+    /// Effects of the records that are open, by their numbers.
+    static EFFECTS: RefCell<Vec<(u64, Array)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Closes its trace when dropped, also when an error or a panic passes by.
@@ -80,6 +82,58 @@ pub(crate) fn reopen(number: u64) -> Guard {
         stack.push(Trace { number, kind: Kind::Compile });
         Guard { number, depth: stack.len() - 1, live: None }
     })
+}
+
+/// As if no trace were active, until the guard is dropped. Code of the host that is called while a graph is
+/// computed is no part of the traces in which somebody asked for elements.
+#[must_use]
+pub struct Outside {
+    before: Vec<Trace>,
+    effects: Vec<(u64, Array)>,
+}
+
+/// Leaves all traces for a while.
+pub fn outside() -> Outside {
+    Outside { before: STACK.take(), effects: EFFECTS.take() }
+}
+
+impl Drop for Outside {
+    fn drop(&mut self) {
+        STACK.set(std::mem::take(&mut self.before));
+        EFFECTS.set(std::mem::take(&mut self.effects));
+    }
+}
+
+/// Records an effect: what is computed of the results of the innermost record that `token` depends on waits for
+/// `token`. False where it depends on none.
+pub fn effect(token: &Array) -> bool {
+    for trace in active().into_iter().rev().filter(|trace| matches!(trace.kind, Kind::Compile)) {
+        if owner(token, |other| other.number == trace.number).is_some() {
+            EFFECTS.with_borrow_mut(|effects| effects.push((trace.number, token.clone())));
+            return true;
+        }
+    }
+    false
+}
+
+/// The effects of a record that ends.
+pub(crate) fn take_effects(number: u64) -> Vec<Array> {
+    let (mine, others) = EFFECTS.take().into_iter().partition(|(of, _)| *of == number);
+    EFFECTS.set(others);
+    mine.into_iter().map(|(_, token)| token).collect()
+}
+
+/// What `array` is once the maps that are open have mapped it: with their batch axes in front, outermost first.
+///
+/// # Errors
+/// What batching answers.
+pub fn unmapped(array: &Array) -> Result<Array> {
+    let mut array = array.clone();
+    while let Some((_, mut entries)) = innermost_vmap(std::slice::from_ref(&array))? {
+        let entry = entries.remove(0);
+        array = entry.axis.map_or(Ok(entry.array.clone()), |axis| fun::move_axis(&entry.array, axis, 0))?;
+    }
+    Ok(array)
 }
 
 /// Active traces, outermost first. A copy: nothing is borrowed while user code runs.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Aval, Error, Result};
+use pullback_core::custom::fence::after;
 use pullback_core::custom::{Call, CustomCall, Function, Mapped, Offers, Owner, Rules, Value};
 use pullback_core::{Array, Node};
 
@@ -51,13 +52,27 @@ pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
     let number = trace.number;
     let leaves: Vec<Array> =
         avals.iter().map(|aval| Array::tracer(aval.clone(), "compile", number)).collect();
-    let outs = f(&leaves)?;
+    let outs = f(&leaves);
+    let effects = stack::take_effects(number);
+    let outs = tied(outs?, &effects)?;
     drop(trace);
     let order = order(&outs, &leaves, &[], number);
     let captured = boundary(&outs, &leaves, number);
     let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
     let rules = order.iter().any(has_rule);
     Ok(Traced { record: Arc::new(Record { leaves, number }), outs, order, captured, rules })
+}
+
+/// Results that wait for the effects of the function: whoever asks for one of them has them all.
+fn tied(outs: Vec<Array>, effects: &[Array]) -> Result<Vec<Array>> {
+    if outs.is_empty() && !effects.is_empty() {
+        return Err(Error::value(
+            "[debug.print] expected a compiled function that returns an array, got one that returns none: \
+             nobody would ask for what it prints",
+        ));
+    }
+    let tie = |out: Array| effects.iter().try_fold(out, |out, effect| after(&out, effect));
+    outs.into_iter().map(tie).collect()
 }
 
 impl Traced {

@@ -65,5 +65,6 @@ fn kernel(op: &OpDef) -> String {
         Kernel::Fold(fold) => format!("reduction: {fold:?}"),
         Kernel::View(_) => "layout".into(),
         Kernel::Whole(_) => "whole arrays".into(),
+        Kernel::Host => "a call of the host".into(),
     }
 }

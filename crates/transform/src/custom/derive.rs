@@ -155,7 +155,11 @@ fn with_residuals(owner: &Owner, mut call: Call) -> Result<Call> {
 }
 
 /// The vjp rule, called and checked.
-pub(crate) fn call_vjp(owner: &Owner, call: Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+pub(crate) fn call_vjp(
+    owner: &Owner,
+    call: Call,
+    cotangents: &[Option<Array>],
+) -> Result<Vec<Option<Array>>> {
     let call = with_residuals(owner, call)?;
     let _within = door::within(owner, "vjp rule");
     let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
