@@ -20,6 +20,18 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback.doors import (
+    CustomVjp,
+    CustomVJPPrimal,
+    Function,
+    SymbolicZero,
+    custom_gradient,
+    custom_jvp,
+    custom_vjp,
+    custom_vmap,
+    once_differentiable,
+    sequential_vmap,
+)
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
@@ -44,7 +56,11 @@ Array = array
 __all__ = [
     *(name for name in dir(_core) if not name.startswith("_")),
     "Array",
+    "CustomVJPPrimal",
+    "CustomVjp",
+    "Function",
     "ShapeDtypeStruct",
+    "SymbolicZero",
     "__version__",
     "acos",
     "acosh",
@@ -56,6 +72,12 @@ __all__ = [
     "atanh",
     "concat",
     "debug",
+    "custom_gradient",
+    "custom_jvp",
+    "custom_vjp",
+    "custom_vmap",
+    "once_differentiable",
+    "sequential_vmap",
     "e",
     "euler_gamma",
     "inf",
