@@ -5,6 +5,8 @@ import operator
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from pullback._core import array
+
 
 def decorator(
     door: type, fun: Callable[..., Any] | None, options: dict[str, Any]
@@ -27,7 +29,7 @@ def positions(op: str, fun: Callable[..., Any], argnums: Any, argnames: Any) -> 
                 "none that can be read" if parameters is None else ", ".join(map(repr, parameters)) or "none"
             )
             raise ValueError(
-                f"[{op}] expected nondiff_argnames to name positional parameters of {_name(fun)!r} ({have}), "
+                f"[{op}] expected nondiff_argnames to name positional parameters of {name(fun)!r} ({have}), "
                 f"got {name!r}"
             )
         found.add(parameters.index(name))
@@ -41,7 +43,7 @@ def _position(op: str, fun: Callable[..., Any], number: Any, parameters: list[st
     if at < 0 or (parameters is not None and at >= len(parameters) and not _takes_more(fun)):
         count = "an unknown number of" if parameters is None else str(len(parameters))
         raise ValueError(
-            f"[{op}] expected nondiff_argnums to be positions of {_name(fun)!r}, which takes {count} "
+            f"[{op}] expected nondiff_argnums to be positions of {name(fun)!r}, which takes {count} "
             f"positional arguments, got {number}"
         )
     return at
@@ -70,8 +72,17 @@ def _takes_more(fun: Callable[..., Any]) -> bool:
     return signature is None or any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
 
 
-def _name(fun: Callable[..., Any]) -> str:
+def name(fun: Callable[..., Any]) -> str:
+    """The name of a function, for messages."""
     return getattr(fun, "__name__", type(fun).__name__)
+
+
+def described(value: Any) -> str:
+    """What something is, for messages."""
+    if isinstance(value, array):
+        return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
+    kind = type(value).__name__
+    return f"a {kind} of {len(value)}" if isinstance(value, tuple | list) else f"a {kind}"
 
 
 def rest(items: Iterable[Any], nondiff: list[int]) -> tuple[Any, ...]:

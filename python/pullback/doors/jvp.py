@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from pullback._core import _Custom
+from pullback._core import RuleError, _Custom
 from pullback.doors import arguments, zeros
 from pullback.doors.vmap import batched
 from pullback.tree import tree_map
@@ -54,7 +54,7 @@ class custom_jvp(_Custom):
         """Gives the rule, and returns it. With `symbolic_zeros`, tangents that are zero are
         `SymbolicZero`s.
         """
-        rule = _symbolic(jvp) if symbolic_zeros else jvp
+        rule = _paired(arguments.name(self), _symbolic(jvp) if symbolic_zeros else jvp)
         self._define(split=True, jvp=rule, symbolic_jvp=symbolic_zeros, nondiff=self._nondiff)
         return jvp
 
@@ -81,8 +81,28 @@ class custom_jvp(_Custom):
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Gives a rule for batches besides, as that of `custom_vmap`."""
-        self._define(vmap=batched(rule), nondiff=self._nondiff)
+        self._define(vmap=batched(arguments.name(self), rule), nondiff=self._nondiff)
         return rule
+
+
+def _paired(name: str, jvp: Callable[..., Any]) -> Callable[..., Any]:
+    """The tangent of the pair that a rule returns. Where it forgets one of the two, its output must not be taken
+    for a tangent.
+    """
+
+    def rule(*given: Any, **kwargs: Any) -> Any:
+        result = jvp(*given, **kwargs)
+        if result is None:
+            return None
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise RuleError(
+                f"jvp rule of {name!r} returned {arguments.described(result)}: "
+                "expected (output, tangent of the output)"
+            )
+        # Nothing at all would be taken for a forgotten return.
+        return tuple(result) if result[1] is None else result[1]
+
+    return rule
 
 
 def _symbolic(jvp: Callable[..., Any]) -> Callable[..., Any]:

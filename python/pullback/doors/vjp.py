@@ -74,7 +74,7 @@ class custom_vjp(_Custom):
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Gives a rule for batches besides, as that of `custom_vmap`."""
-        self._define(vmap=batched(rule), nondiff=self._nondiff)
+        self._define(vmap=batched(arguments.name(self), rule), nondiff=self._nondiff)
         return rule
 
 

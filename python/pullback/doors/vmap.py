@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pullback import _core
-from pullback._core import _Custom, array
-from pullback.tree import tree_map
+from pullback._core import RuleError, _Custom, array
+from pullback.doors import arguments
+from pullback.tree import tree_map, tree_map_with_path
 
 
 class custom_vmap(_Custom):
@@ -36,7 +37,7 @@ class custom_vmap(_Custom):
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Gives the rule, and returns it."""
-        self._define(vmap=batched(rule))
+        self._define(vmap=batched(arguments.name(self), rule))
         return rule
 
 
@@ -73,7 +74,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
     return mapped
 
 
-def batched(rule: Callable[..., Any]) -> Callable[..., Any]:
+def batched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
     """`rule(axis_size, in_batched, *args)` as the engine calls it: `(args, axes, axis_size)`, axes
     anywhere.
     """
@@ -87,7 +88,17 @@ def batched(rule: Callable[..., Any]) -> Callable[..., Any]:
         if not (isinstance(result, tuple) and len(result) == 2):
             return result
         out, out_batched = result
-        return out, tree_map(_axis, out_batched)
+        return out, tree_map_with_path(axis, out_batched)
+
+    def axis(path: tuple[Any, ...], is_batched: Any) -> int | None:
+        """A truth value as an axis. A number is none: it may be meant as an axis, which is in front here."""
+        if isinstance(is_batched, bool) or is_batched is None:
+            return 0 if is_batched else None
+        at = "".join(f"[{step!r}]" for step in path)
+        raise RuleError(
+            f"vmap rule of {name!r}, out_batched{at}: expected True or False, "
+            f"got {arguments.described(is_batched)}"
+        )
 
     return call
 
@@ -99,8 +110,3 @@ def _each(f: Callable[[Any, Any], Any], tree: Any, other: Any) -> Any:
 
 def _to_front(x: array, axis: int | None) -> array:
     return x if axis is None else _core.moveaxis(x, axis, 0)
-
-
-def _axis(batched: Any) -> Any:
-    """A truth value as an axis; anything else is for the engine to refuse."""
-    return (0 if batched else None) if isinstance(batched, bool) else batched
