@@ -135,7 +135,7 @@ def _opened(cls: type[Function]) -> _Opened:
         rules["once"] = getattr(backward, "_once_differentiable", False)
     jvp = _method(cls, "jvp")
     if jvp is not None:
-        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp), True
+        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp, lambda call: run(call.args, call.kwargs)[1]), True
         rules["forward"] = forward
     vmap = _method(cls, "vmap")
     if vmap is not None:
@@ -196,9 +196,10 @@ def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
+def _jvp(jvp: Callable[..., Any], again: Callable[[Any], Context]) -> Callable[..., Any]:
     def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-        ctx = _unpacked(call)
+        # Without a backward there was no forward pass that kept anything: it runs now.
+        ctx = again(call) if call.residuals is None else _unpacked(call)
         if ctx._hidden.saved_forward is not None:
             ctx._hidden.saved = ctx._hidden.saved_forward
         if ctx._hidden.materialize:
