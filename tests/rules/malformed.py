@@ -129,8 +129,7 @@ def replaced(tree, path, new):
     if not path:
         return new
     parts = [
-        replaced(child, path[1:], new) if step.key == path[0].key else child
-        for step, child in children(tree)
+        replaced(child, path[1:], new) if step.key == path[0].key else child for step, child in children(tree)
     ]
     return with_children(tree, parts)
 

@@ -1,7 +1,7 @@
 """Thousands of malformed results of rules, over all doors: each is an error that names what is wrong.
 
-For each case the same function is also given a right result, so that the mistake alone is what is refused, and
-the engine works on after the error.
+Then the same function returns what is right, in every other case: so the mistake alone is what was refused,
+and the engine works on after the error.
 """
 
 import inspect
@@ -15,7 +15,9 @@ from malformed import (
     BATCH,
     NAMES,
     Bare,
+    Layer,
     Leaf,
+    children,
     filled,
     leaves,
     mistake_at,
@@ -28,6 +30,8 @@ from malformed import (
 
 SLOW = os.environ.get("PULLBACK_TESTS") == "slow"
 SEEDS = range(200 if SLOW else 10)
+# How many malformed results each seed tries.
+COUNTS = {"vjp": 450, "jvp": 270, "vmap": 280, "forward": 110}
 NAME = "attention"
 
 
@@ -64,17 +68,16 @@ def body_of(count, outputs):
 class Case:
     """A function behind a door, of arguments of some structure, whose rule returns what it is told."""
 
-    def __init__(self, rng, kind, door):
+    def __init__(self, rng, kind, door, outputs=None):
         self.rng, self.kind, self.door = rng, kind, door
         count = rng.choice([1, 1, 2, 2, 3])
         while True:
             self.args = tuple(template(rng) for _ in range(count))
             if any(leaf.inexact for leaf in leaves(self.args)):
                 break
-        while True:
+        self.outputs = outputs
+        while self.outputs is None or not any(leaf.inexact for leaf in leaves(self.outputs)):
             self.outputs = template(rng, 2, statics=False)
-            if any(leaf.inexact for leaf in leaves(self.outputs)):
-                break
         self.values = filled(self.args, lambda leaf: whole_numbers(rng, leaf))
         self.returned = None
         self.fun = DOORS[kind][door](self, body_of(count, self.outputs))
@@ -203,9 +206,9 @@ def refused(case, way, texts, errors=pb.RuleError):
     assert case.door == "torch" or f"called at {__file__}:" in said, described
 
 
-def cases(kind, seed, count):
+def cases(kind, seed, count=None):
     rng = random.Random(f"{kind} {seed}")
-    for _ in range(count):
+    for _ in range(count or COUNTS[kind]):
         case = Case(rng, kind, rng.choice(list(DOORS[kind])))
         yield rng, case, rng.choice(list(WAYS[kind]))
 
@@ -222,7 +225,10 @@ def summed(tree, numbers):
 def slope_of(case, gradients):
     """The derivative of the loss by right gradients of the arguments."""
     values = [x for leaf, x in leaves(case.args, case.values) if leaf.inexact]
-    return sum((np.asarray(g).astype("f8") * np.asarray(x).astype("f8")).sum() for g, x in zip(gradients, values, strict=True))
+    return sum(
+        (np.asarray(g).astype("f8") * np.asarray(x).astype("f8")).sum()
+        for g, x in zip(gradients, values, strict=True)
+    )
 
 
 def listed(case, gradients):
@@ -238,7 +244,16 @@ def counts(case, rng, right):
     if min(n, holders) == 1:
         # What is no sequence is the gradient of the one argument.
         texts += [f"vjp rule of '{NAME}', argument {name}" for name in NAMES[:n]]
-    some = [None, "zero", Bare(), {1}, (i for i in right), no_arrays(rng), (*right, pb.ones(3)), [*right, pb.ones(()), None]]
+    some = [
+        None,
+        "zero",
+        Bare(),
+        {1},
+        (i for i in right),
+        no_arrays(rng),
+        (*right, pb.ones(3)),
+        [*right, pb.ones(()), None],
+    ]
     some += [list(right)[:i] for i in range(n) if i != holders]
     some += [{name: g for name, g in zip(NAMES, right, strict=False)}]
     if case.door == "torch":
@@ -251,18 +266,22 @@ def counts(case, rng, right):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_gradients(seed):
-    for rng, case, way in cases("vjp", seed, 400):
+    for rng, case, way in cases("vjp", seed):
         right = right_gradients(case)
         if rng.random() < 0.25:
             case.returned, texts = counts(case, rng, right)
         else:
-            i = rng.choice([i for i, arg in enumerate(case.args) if any(leaf.inexact for leaf in leaves(arg))])
+            i = rng.choice(
+                [i for i, arg in enumerate(case.args) if any(leaf.inexact for leaf in leaves(arg))]
+            )
             path, _, _, wrong = mistake_at(rng, case.args[i], right[i])
             case.returned = listed(case, [*right[:i], wrong, *right[i + 1 :]])
             texts = [f"vjp rule of '{NAME}', argument {NAMES[i]}{text}" for text in spellings(path)]
             if not path and len(case.args) == 1:
                 texts.append(f"vjp rule of '{NAME}' returned ")
         refused(case, way, texts)
+        if rng.random() < 0.5:
+            continue
         case.returned = listed(case, right)
         want = slope_of(case, [g for leaf, g in leaves(case.args, right) if leaf.inexact])
         assert case.run(way).item() == want
@@ -277,24 +296,50 @@ def paired(case, tangents):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_tangents(seed):
-    for rng, case, way in cases("jvp", seed, 250):
+    for rng, case, way in cases("jvp", seed):
         right = filled(case.outputs, lambda leaf: whole_numbers(rng, leaf) if leaf.inexact else None)
         if rng.random() < 0.15:
-            whole = [None, "zero", Bare(), {1}, (i for i in range(2)), no_arrays(rng), (right, right, right, right)]
+            whole = [
+                None,
+                "zero",
+                Bare(),
+                {1},
+                (i for i in range(2)),
+                no_arrays(rng),
+                (right, right, right, right),
+            ]
             if case.door == "jax":
                 whole += [(right,), pb.ones(7), [right, right, right]]
             case.returned = rng.choice(whole)
-            texts = [f"jvp rule of '{NAME}' returned", f"jvp rule of '{NAME}': ", f"jvp rule of '{NAME}', output"]
+            texts = [
+                f"jvp rule of '{NAME}' returned",
+                f"jvp rule of '{NAME}': ",
+                f"jvp rule of '{NAME}', output",
+            ]
         else:
-            path, part, _, wrong = mistake_at(rng, case.outputs, right)
+            path, part, what, wrong = mistake_at(rng, case.outputs, right)
+            if (
+                what == "in a list"
+                and len(path) == 1
+                and type(case.outputs) is tuple
+                and len(case.outputs) == 1
+            ):
+                # A tuple of one may stand around a result that is right without it.
+                continue
             case.returned = paired(case, wrong)
             texts = [f"jvp rule of '{NAME}': output{text}" for text in spellings(path)]
             texts += [f"jvp rule of '{NAME}': expected tangents like the outputs, got "]
             if isinstance(part, Leaf):
                 texts += [f"jvp rule of '{NAME}', output {at}: expected {part.dtype}" for at in range(30)]
         refused(case, way, texts)
+        if rng.random() < 0.5:
+            continue
         case.returned = paired(case, right)
         assert case.run(way).item() == summed(case.outputs, right)
+
+
+def has_class(tree):
+    return isinstance(tree, Layer) or any(has_class(child) for _, child in children(tree))
 
 
 def wrong_axes(rng, case, outputs):
@@ -340,18 +385,26 @@ def wrong_axes(rng, case, outputs):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_batches(seed):
-    texts = [f"vmap rule of '{NAME}'{text}" for text in (" returned ", ", axes", ", out_batched", ": output ")]
-    for rng, case, way in cases("vmap", seed, 250):
-        # Axes in the structure of a class are another test's.
-        if "Layer" in repr(case.outputs):
-            continue
+    texts = [
+        f"vmap rule of '{NAME}'{text}" for text in (" returned ", ", axes", ", out_batched", ": output ")
+    ]
+    for rng, case, way in cases("vmap", seed):
+        if has_class(case.outputs):
+            # Axes in the structure of a class are another test's.
+            case = Case(rng, "vmap", case.door, Leaf((3,), "float32"))
         outputs = filled(case.outputs, lambda leaf: whole_numbers(rng, leaf, (BATCH,)))
         case.returned = wrong_axes(rng, case, outputs)
         refused(case, way, texts)
+        if rng.random() < 0.5:
+            continue
         case.returned = outputs, True if case.door == "jax" else 0
         got = case.run(way)
         want = [
-            sum(np.asarray(x)[i].astype("f8").sum() for leaf, x in leaves(case.outputs, outputs) if leaf.inexact)
+            sum(
+                np.asarray(x)[i].astype("f8").sum()
+                for leaf, x in leaves(case.outputs, outputs)
+                if leaf.inexact
+            )
             for i in range(BATCH)
         ]
         assert got.tolist() == want
@@ -359,7 +412,7 @@ def test_batches(seed):
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_forward_passes(seed):
-    for rng, case, way in cases("forward", seed, 150):
+    for rng, case, way in cases("forward", seed):
         wrong = rng.choice(
             [
                 lambda out: None,
@@ -398,7 +451,11 @@ def test_unusual_gradients_are_right(seed):
         if len(values) == 1:
             # `None` alone is a forgotten return.
             values = right if values[0] is None else values
-            numbers = numbers if values is not right else [g for leaf, g in leaves(case.args, right) if leaf.inexact]
+            numbers = (
+                numbers
+                if values is not right
+                else [g for leaf, g in leaves(case.args, right) if leaf.inexact]
+            )
         case.returned = listed(case, values)
         if rng.random() < 0.2 and len(values) > 1:
             case.returned = list(values)
@@ -414,3 +471,7 @@ def test_unusual_tangents_are_right(seed):
             continue
         case.returned = paired(case, value)
         assert case.run(way).item() == sum(x.sum() for x in numbers), (case.outputs, case.returned, way)
+
+
+def test_there_are_ten_thousand():
+    assert sum(COUNTS.values()) * len(SEEDS) > 10_000

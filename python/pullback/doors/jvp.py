@@ -86,8 +86,8 @@ class custom_jvp(_Custom):
 
 
 def _paired(name: str, jvp: Callable[..., Any]) -> Callable[..., Any]:
-    """The tangent of the pair that a rule returns. Where it forgets one of the two, its output must not be taken
-    for a tangent.
+    """The tangent of the pair that a rule returns. Where the rule forgets one of the two, its output must not
+    be taken for a tangent.
     """
 
     def rule(*given: Any, **kwargs: Any) -> Any:
