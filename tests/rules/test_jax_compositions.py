@@ -1,8 +1,8 @@
 """The doors of JAX beside JAX itself: the same programs of the same rules, true and false, in like nests.
 
-Where an argument is not mapped, JAX calls a rule once with the sum of the cotangents. Here a map is a loop, and
-the rule is called for each example: such nests are compared with loops elsewhere. And every forward pass calls
-its function, as JAX has it in its documents: otherwise second derivatives leave the rules there, not here.
+Where an argument is not mapped, JAX calls a rule once with the sum of the cotangents. Here a map is a loop,
+and the rule is called for each example: such nests are compared with loops elsewhere. And every forward pass
+calls its function, as the documents of JAX have it: otherwise second derivatives leave the rules there.
 """
 
 import numpy as np

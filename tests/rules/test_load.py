@@ -2,7 +2,6 @@
 
 import gc
 import os
-import resource
 import sys
 import threading
 
@@ -14,7 +13,7 @@ from samples import near
 
 SLOW = os.environ.get("PULLBACK_TESTS") == "slow"
 THREADS = 8
-ROUNDS = 200 if SLOW else 12
+ROUNDS = 500 if SLOW else 50
 
 
 def together(work, count=THREADS):
@@ -94,7 +93,7 @@ def test_rules_are_registered_while_others_use_them():
     compiled = pb.compile(pb.grad(f))
 
     def work(i):
-        for k in range(20 * ROUNDS):
+        for k in range(5 * ROUNDS):
             if i == 0:
                 f.vjp(lambda x, g, y, k=k: g * (k % 7))
             else:
@@ -123,7 +122,7 @@ def test_many_gradients_leave_no_more_than_one(name):
     for _ in range(3):
         run_gradient(f, x, y)
     nodes, objects = alive()
-    for _ in range(2000 if SLOW else 200):
+    for _ in range(2000):
         run_gradient(f, x, y)
     after, more = alive()
     assert after <= nodes, f"{after - nodes} nodes are left"
@@ -164,15 +163,12 @@ def test_errors_of_rules_leave_nothing():
 
 
 def resident():
-    """Bytes of memory that this process holds now; the most it ever held, where that cannot be told."""
-    try:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return most if sys.platform == "darwin" else most * 1024
+    """Bytes of memory that this process holds."""
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux says of the process")
 def test_a_hundred_thousand_calls_of_rules_take_no_more_memory():
     f = pb.custom_function(lambda x: x)
     f.vjp(lambda x, g, y: g)
