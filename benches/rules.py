@@ -180,7 +180,7 @@ def compiled_on_pullback(pb: Any, sine: Any, plain: Any, seconds: float) -> Figu
         fast, fast_base = pb.compile(custom), pb.compile(base)
         run, run_base = (lambda f=f: pb.eval(f(many)) for f in (fast, fast_base))
         found[name] = ratio(run, run_base, seconds)
-        more = kernels(pb, custom, many) - kernels(pb, base, many)
+        more = kernels(pb, fast, many) - kernels(pb, fast_base, many)
         found[KERNELS] = found.get(KERNELS, 0) + more
         if hasattr(pb, "get_peak_memory"):
             found[MEMORY] = max(found.get(MEMORY, 0), peak(pb, run) / peak(pb, run_base))
