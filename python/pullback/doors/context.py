@@ -13,7 +13,7 @@ def _differentiable(arg: Any) -> bool:
 class Context:
     """What `forward` leaves for `backward` and `jvp`: saved arrays, and attributes of any kind."""
 
-    # What is not the user's own has a slot, so that the object's dict holds the user's attributes and no more.
+    # What is not the user's own has a slot: the object's dict holds the user's attributes and no more.
     __slots__ = (
         "__dict__",
         "_args",
@@ -36,8 +36,8 @@ class Context:
 
     @property
     def needs_input_grad(self) -> tuple[bool, ...]:
-        """For each argument whether a derivative with respect to it is asked for; in `forward`, whether it can
-        be.
+        """For each argument whether a derivative with respect to it is asked for; in `forward`, whether it
+        can be.
         """
         if self._needs is None:
             self._needs = tuple(_differentiable(arg) for arg in self._args)
@@ -65,8 +65,8 @@ class Context:
         self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether cotangents and tangents that are zero arrive as zeros, as they do unless said otherwise, or as
-        `None`.
+        """Whether cotangents and tangents that are zero arrive as zeros, as they do unless said otherwise,
+        or as `None`.
         """
         self._materialize = bool(value)
 
