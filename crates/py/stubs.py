@@ -102,11 +102,14 @@ TYPES = {
     "constant_values": "_ArrayLike",
     "args": "Any",
     "shapes": "Sequence[int]",
+    "example_args": "Any",
+    "name": "str",
     "spec": "str",
 }
 # Where a name means something else in one function.
 LOCAL = {
     ("linspace", "start"): "float",
+    ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
     ("compile", "inputs"): "Any",
@@ -162,6 +165,11 @@ RETURNS = {
     "vjp": "tuple[list[Any], list[Any]]",
     "jvp": "tuple[list[Any], list[Any]]",
     "stop_gradient": "Any",
+    "linearize": "tuple[Any, ...]",
+    "vjp_fun": "tuple[Any, ...]",
+    "linear_transpose": "Callable[[Any], tuple[Any, ...]]",
+    "closure_convert": "tuple[Callable[..., Any], list[array]]",
+    "checkpoint_name": "Any",
     "pure_callback": "Any",
     "seed": "None",
     "item": "Any",
@@ -186,7 +194,10 @@ WRAPPERS = """
 def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
 def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
 def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[_P, _R]:{vmap}
-def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:{checkpoint}
+@overload
+def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:{checkpoint}
+@overload
+def checkpoint(fun: None = None, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:{compile}
 
 @final
@@ -232,6 +243,7 @@ def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones
 def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
 def _watch_start(infinite: bool, warn: bool) -> None: ...
 def _watch_stop(finish: bool) -> None: ...
+def _record(fun: Callable[..., Any], example_args: tuple[Any, ...]) -> Any: ...
 """
 TREE_FUNCTIONS = ["register_tree_node", "register_tree_node_class", "register_module"]
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]

@@ -65,6 +65,42 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
     Ok(())
 }
 
+/// `Err` names the first operation that is not linear in a body for which no rule answers: there, too, reverse mode
+/// would take a `floor` for zero.
+pub(crate) fn check_bodies(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
+    let mut open = vec![(roots.to_vec(), leaves.to_vec(), floor)];
+    while let Some((roots, leaves, floor)) = open.pop() {
+        let order = dependents(&roots, &leaves, &[], floor);
+        let nodes: FxHashSet<usize> = order.iter().map(id).collect();
+        let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
+        let linked = |x: &Array| keys.contains(&x.key()) || nodes.contains(&id(x.node()));
+        for node in &order {
+            let Some(call) = node.custom() else { continue };
+            let offers = call.owner.rules.offers();
+            // Rules of our own, whose captures are arguments, speak of the body.
+            let ruled = offers.vjp || offers.jvp;
+            if ruled && call.owner.func.captured != Captured::Argument {
+                continue;
+            }
+            let Some(body) = call.body.get() else { continue };
+            let own = body.leaves.iter().zip(node.inputs()).filter(|(_, x)| linked(x));
+            let mut own: Vec<Array> = own.map(|(leaf, _)| leaf.clone()).collect();
+            if call.owner.func.captured == Captured::Differentiate {
+                own.extend(node.inputs()[call.arity..].iter().filter(|x| linked(x)).cloned());
+            }
+            let below = depending(&body.outs, &own, body.number);
+            check(&below, &own, body.number)?;
+            open.push((below, own, body.number));
+        }
+    }
+    Ok(())
+}
+
+/// Those of `roots` that depend on one of `leaves`: a result that does not is nobody's business until it is used.
+fn depending(roots: &[Array], leaves: &[Array], floor: u64) -> Vec<Array> {
+    roots.iter().filter(|root| depends(std::slice::from_ref(root), leaves, floor)).cloned().collect()
+}
+
 /// `Err` if a transpose depends on the point at which it was taken.
 pub(crate) fn free_of(results: &[Option<Array>], leaves: &[Array], floor: u64) -> Result<(), String> {
     let roots: Vec<Array> = results.iter().flatten().cloned().collect();
