@@ -8,6 +8,7 @@ use pullback_core::custom::fence::after;
 use pullback_core::custom::{
     Body, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
+use pullback_core::op::Kernel;
 use pullback_core::{Array, Key, Node, NodeKind, Params, trace};
 use rustc_hash::FxHashSet;
 
@@ -103,7 +104,7 @@ pub fn checkpoint_with(
         && Arc::ptr_eq(&custom.owner.func, &func)
         && let Some(body) = custom.body.get()
     {
-        let _ = rules.held.set(kept_by(&rules.policy, body));
+        let _ = rules.held.set(kept_by(&rules.policy, body).into_iter().map(viewed).collect());
     }
     Ok(outs)
 }
@@ -128,10 +129,11 @@ impl Drop for Within {
     }
 }
 
-/// What a policy keeps of a body. `Everything` is no list: then nothing is done twice.
+/// What a policy keeps of a body.
 fn kept_by(policy: &Policy, body: &Body) -> Vec<Array> {
-    let (names, only) = match policy {
-        Policy::Nothing | Policy::Everything => return Vec::new(),
+    let (names, only): (&[String], bool) = match policy {
+        Policy::Nothing => return Vec::new(),
+        Policy::Everything => (&[], false),
         Policy::Only(names) => (names, true),
         Policy::Except(names) => (names, false),
     };
@@ -149,6 +151,17 @@ fn kept_by(policy: &Policy, body: &Body) -> Vec<Array> {
     let named: FxHashSet<Key> = named.map(|x| x.key()).collect();
     let all = order.iter().flat_map(|node| node.outputs()).filter_map(|x| computed(&x, &inside));
     distinct(all).into_iter().filter(|x| !named.contains(&x.key())).collect()
+}
+
+/// What `x` looks at: it is that whose elements are kept, for a view has none of its own.
+fn viewed(mut x: Array) -> Array {
+    while let NodeKind::Op(op, _) = &x.node().kind
+        && let Kernel::View(_) = op.kernel
+        && let Some(operand) = x.node().with_inputs(|inputs| inputs.first().cloned())
+    {
+        x = operand;
+    }
+    x
 }
 
 fn distinct(arrays: impl Iterator<Item = Array>) -> Vec<Array> {
@@ -231,6 +244,7 @@ impl Rules for Checkpoint {
             return Ok(vec![None; call.inputs.len()].into());
         };
         if self.policy == Policy::Everything {
+            // No list of what is kept: nothing is done twice.
             return Ok(pull_some(body, cotangents, &body.leaves, &call.needs, &[])?.into());
         }
         let kept: FxHashSet<Key> = kept_by(&self.policy, body).iter().map(Array::key).collect();
