@@ -471,7 +471,7 @@ def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:
     3.0
     """
 @overload
-def checkpoint(fun: None = None, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+def checkpoint(*, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:
     """
     `fun`, whose Python code runs once for each structure of its arguments: shapes, types, and the values of what

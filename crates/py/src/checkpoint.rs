@@ -46,23 +46,39 @@ impl Checkpointed {
 /// >>> pb.grad(f)(pb.array(4.0)).item()
 /// 3.0
 #[pyfunction]
-#[pyo3(signature = (fun=None, policy=None))]
+#[pyo3(signature = (fun=Fun::Missing, policy=None), text_signature = "(fun=None, policy=None)")]
 pub fn checkpoint<'py>(
     py: Python<'py>,
-    fun: Option<&Bound<'py, PyAny>>,
+    fun: Fun<'py>,
     policy: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let keeps = policy.as_ref().map_or(Ok(Policy::Nothing), read)?;
     let policy = policy.unwrap_or_else(|| py.None().into_bound(py));
-    let Some(fun) = fun else {
+    let Fun::Given(fun) = fun else {
         let named = PyDict::new(py);
         named.set_item("policy", policy)?;
         let args = (wrap::maker(py, "checkpoint")?,);
         return py.import("functools")?.getattr("partial")?.call(args, Some(&named));
     };
-    wrap::callable(fun, "checkpoint")?;
+    wrap::callable(&fun, "checkpoint")?;
     let wrapper = Checkpointed { fun: fun.clone().unbind(), policy: policy.unbind(), keeps };
-    Ok(wrap::dressed(fun, wrapper)?.into_bound(py).into_any())
+    Ok(wrap::dressed(&fun, wrapper)?.into_bound(py).into_any())
+}
+
+/// What is to be computed again: `None` is something that was given, and no function.
+pub enum Fun<'py> {
+    /// By the user.
+    Given(Bound<'py, PyAny>),
+    /// Not yet.
+    Missing,
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Fun<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Fun<'py>> {
+        Ok(Fun::Given(value.to_owned()))
+    }
 }
 
 /// A policy as Python has it: its kind, and names.
