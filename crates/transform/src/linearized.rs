@@ -145,8 +145,7 @@ impl Transposed {
             .collect::<Result<Vec<_>>>()?;
         let pulled = pull(&self.outs, &seeds, &self.leaves, &[], self.number)?;
         // What the structure does not show, of custom functions, the result does.
-        linear::free_of(&pulled, &self.leaves, self.number).map_err(not_linear)?;
-        Ok(pulled)
+        linear::free_of(pulled, &self.leaves, self.number, not_linear)
     }
 
     /// As `call`, with zeros where a cotangent is zero by structure.

@@ -51,6 +51,11 @@ pub static NAME: OpDef = fence(
     Diff::Linear(&[Some(|_, _, g| Ok(g.clone()))]),
 );
 
+/// Whether an operation only waits for all its operands but the first.
+pub fn waits(op: &'static OpDef) -> bool {
+    std::ptr::eq(op, &AFTER)
+}
+
 /// `x`, as a constant to every derivative.
 ///
 /// # Errors

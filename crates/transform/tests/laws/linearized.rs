@@ -107,6 +107,25 @@ fn transposes() {
     }
 }
 
+/// What is computed again waits for the cotangent, which is all that it has to do with it.
+#[test]
+fn what_waits_is_linear() {
+    let f = |x: &[Array]| checkpoint(|x| Ok(vec![sin(&sin(&x[0]))]), x);
+    let slope = 0.5f64.sin().cos() * 0.5f64.cos();
+    let (_, back) = vjp(&f, &[scalar(0.5)]).unwrap();
+    let again = linear_transpose(&|g| back.call_dense(g), &[f64s(&[])]).unwrap();
+    close(&pulled(&again, &[scalar(2.)]), &[2. * slope]);
+    // A rule that differentiates such a function has a transpose as well, by itself and mapped.
+    let rule = square().vjp(move |call, g| {
+        let (_, back) = vjp(&f, &call.inputs)?;
+        Ok(back.call_dense(g)?.remove(0).into())
+    });
+    close(&jvp(&|x| rule.call(x), &[scalar(0.5)], &[scalar(2.)]).unwrap().1[0].values(), &[2. * slope]);
+    let v = [vector(&[0.5, 0.5])];
+    let mapped = |x: &[Array]| vmap(&|x| rule.call(x), x, &[Some(0)]);
+    close(&jvp(&mapped, &v, &v).unwrap().1[0].values(), &[0.5 * slope, 0.5 * slope]);
+}
+
 #[test]
 fn what_is_not_linear_is_named() {
     let floor = |x: &Array| fun::floor(x).expect("of a float");
