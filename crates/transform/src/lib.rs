@@ -1,8 +1,7 @@
 //! Floor 3: from a function and its graph to the graph of its derivative, of its batch, of its recomputation.
 //!
 //! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
-//! `linearized`,
-//! `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
+//! `linearized`, `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
 //! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it. Nothing here evaluates.
 //!
 //! ```
