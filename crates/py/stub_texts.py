@@ -4,7 +4,10 @@ WRAPPERS = """
 def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
 def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
 def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[_P, _R]:{vmap}
-def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:{checkpoint}
+@overload
+def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:{checkpoint}
+@overload
+def checkpoint(*, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:{compile}
 
 class _Custom(Generic[_P, _R]):
@@ -78,4 +81,5 @@ def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones
 def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
 def _watch_start(infinite: bool, warn: bool) -> None: ...
 def _watch_stop(finish: bool) -> None: ...
+def _record(fun: Callable[..., Any], example_args: tuple[Any, ...]) -> Any: ...
 """

@@ -103,11 +103,14 @@ TYPES = {
     "constant_values": "_ArrayLike",
     "args": "Any",
     "shapes": "Sequence[int]",
+    "example_args": "Any",
+    "name": "str",
     "spec": "str",
 }
 # Where a name means something else in one function.
 LOCAL = {
     ("linspace", "start"): "float",
+    ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
     ("compile", "inputs"): "Any",
@@ -163,6 +166,11 @@ RETURNS = {
     "vjp": "tuple[list[Any], list[Any]]",
     "jvp": "tuple[list[Any], list[Any]]",
     "stop_gradient": "Any",
+    "linearize": "tuple[Any, ...]",
+    "vjp_fun": "tuple[Any, ...]",
+    "linear_transpose": "Callable[[Any], tuple[Any, ...]]",
+    "closure_convert": "tuple[Callable[..., Any], list[array]]",
+    "checkpoint_name": "Any",
     "pure_callback": "Any",
     "seed": "None",
     "item": "Any",

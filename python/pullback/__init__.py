@@ -13,6 +13,7 @@ import math as _math
 import sys as _sys
 
 from pullback import _core
+from pullback import checkpoint_policies as checkpoint_policies
 from pullback import debug as debug
 from pullback import tree as tree
 from pullback import utils as utils
@@ -50,6 +51,7 @@ asarray = array
 concat = concatenate
 permute_dims = transpose
 pow = power
+remat = _core.checkpoint
 
 Array = array
 
@@ -70,6 +72,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "checkpoint_policies",
     "concat",
     "debug",
     "custom_gradient",
@@ -88,6 +91,7 @@ __all__ = [
     "pi",
     "pow",
     "random",
+    "remat",
     "tree",
     "utils",
 ]

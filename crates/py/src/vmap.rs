@@ -1,4 +1,4 @@
-//! `vmap` and `checkpoint`, over trees.
+//! `vmap`, over trees; what other functions of functions do with arguments and results.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,6 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::conform::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
-use crate::site;
 use crate::tree::{self, Tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
@@ -178,30 +177,6 @@ impl Mapped {
     }
 }
 
-/// A function that is computed again for its gradient, and keeps nothing of what it computed on the way.
-#[pyclass(frozen, dict, weakref, module = "pullback")]
-pub struct Checkpointed {
-    fun: Py<PyAny>,
-}
-
-looks_like_its_function!(Checkpointed);
-
-impl Checkpointed {
-    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.fun)
-    }
-}
-
-/// `fun`, which keeps no intermediate values for its gradient, and computes them again instead.
-///
-/// >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
-/// 1.0
-#[pyfunction]
-pub fn checkpoint(fun: &Bound<'_, PyAny>) -> PyResult<Py<Checkpointed>> {
-    wrap::callable(fun, "checkpoint")?;
-    wrap::dressed(fun, Checkpointed { fun: fun.clone().unbind() })
-}
-
 /// Where a call left the structure of what it returned.
 pub type Slot = Arc<Mutex<Option<Tree>>>;
 
@@ -215,38 +190,6 @@ pub fn keep(slot: &Slot, tree: Tree) {
 pub fn kept(slot: &Slot) -> PyResult<Tree> {
     let tree = slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
     tree.ok_or_else(|| convert::broken("[call] expected the function to be called"))
-}
-
-#[pymethods]
-impl Checkpointed {
-    #[pyo3(signature = (*args, **kwargs))]
-    fn __call__<'py>(
-        &self,
-        py: Python<'py>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if !transform::any_active() {
-            return self.fun.bind(py).call(args, kwargs);
-        }
-        let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
-        let slot = Slot::default();
-        let (fun, keeper) = (self.fun.clone_ref(py), slot.clone());
-        let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
-            Python::attach(|py| {
-                let (arrays, tree) = call_tree(fun.bind(py), &tree, leaves)?;
-                keep(&keeper, tree);
-                Ok(arrays)
-            })
-            .map_err(host)
-        };
-        let outs = guard(|| transform::checkpoint(inner, &arrays, site::caller(py)).or_raise())?;
-        kept(&slot)?.rebuild(py, &outs)
-    }
-
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
-        Ok((wrap::maker(py, "checkpoint")?, PyTuple::new(py, [self.fun.bind(py)])?))
-    }
 }
 
 /// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
