@@ -20,6 +20,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
@@ -58,8 +59,12 @@ __all__ = [
     "debug",
     "e",
     "euler_gamma",
+    "hessian",
     "inf",
     "io_callback",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "nan",
     "newaxis",
     "permute_dims",
