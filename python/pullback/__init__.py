@@ -20,7 +20,9 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback.control import cond, fori_loop, switch, while_loop
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
+from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
@@ -52,13 +54,16 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "associative_scan",
     "atan",
     "atan2",
     "atanh",
     "concat",
+    "cond",
     "debug",
     "e",
     "euler_gamma",
+    "fori_loop",
     "hessian",
     "inf",
     "io_callback",
@@ -71,6 +76,9 @@ __all__ = [
     "pi",
     "pow",
     "random",
+    "scan",
+    "switch",
     "tree",
     "utils",
+    "while_loop",
 ]

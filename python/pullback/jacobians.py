@@ -22,8 +22,9 @@ def jacfwd(
 ) -> Callable[..., Any]:
     """Return a function that returns the Jacobian of `fun`, by forward mode: best where inputs are few.
 
-    `argnums` says by which arguments, one or several for a tuple of Jacobians. Arguments and outputs are arrays
-    or trees of them. With `has_aux`, `fun` returns `(output, aux)`, and the result is `(jacobian, aux)`.
+    `argnums` says by which arguments, one or several for a tuple of Jacobians. Arguments and outputs are
+    arrays or trees of them. With `has_aux`, `fun` returns `(output, aux)`, and the result is
+    `(jacobian, aux)`.
 
     >>> pb.jacfwd(lambda x: x * x)(pb.array([1.0, 2.0]))
     array([[2., 0.],
@@ -55,8 +56,9 @@ def jacrev(
 ) -> Callable[..., Any]:
     """Return a function that returns the Jacobian of `fun`, by reverse mode: best where outputs are few.
 
-    `argnums` says by which arguments, one or several for a tuple of Jacobians. Arguments and outputs are arrays
-    or trees of them. With `has_aux`, `fun` returns `(output, aux)`, and the result is `(jacobian, aux)`. `fun`
+    `argnums` says by which arguments, one or several for a tuple of Jacobians. Arguments and outputs are
+    arrays or trees of them. With `has_aux`, `fun` returns `(output, aux)`, and the result is
+    `(jacobian, aux)`. `fun`
     is called twice, the first time to see what it returns.
 
     >>> pb.jacrev(lambda x, y: {"sum": (x * y).sum()}, argnums=(0, 1))(pb.array([1.0, 2.0]), pb.array(3.0))
