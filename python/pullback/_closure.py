@@ -15,10 +15,12 @@ from pullback._core import _tree_flatten, array
 
 
 def converted(fun: Callable[..., Any], *examples: Any) -> tuple[Callable[..., Any], list[array]]:
-    """`(call, consts)`, where `call(*args, *consts)` is `fun(*args)` for as many arguments as there are examples."""
+    """`(call, consts)`, where `call(*args, *consts)` is `fun(*args)`; `fun` is called on the examples, once."""
     engine = getattr(_core, "closure_convert", None)
     if engine is not None:
         return engine(fun, *examples)
+    # What is wrong with the function is said here, and not where the result is computed.
+    fun(*examples)
     found: list[array] = []
     _walk(fun, lambda x: (found.append(x), x)[1], {})
     count = len(examples)

@@ -6,38 +6,22 @@ from typing import Any, NoReturn
 from pullback import _core
 from pullback._callback import ShapeDtypeStruct
 from pullback._closure import converted
-from pullback._core import TreeDef, array
+from pullback._core import array
 
 _INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
 
-Loop = Callable[[Callable[..., Any], Callable[..., Any], Any], Any]
+# `loop(cond_fun, body_fun, init_val)`.
+Loop = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], Any]
 
 
 def deferred(
-    loop: Loop,
-    cond_fun: Callable[..., Any],
-    body_fun: Callable[..., Any],
-    leaves: list[array],
-    structure: TreeDef,
+    loop: Loop, holds: Callable[..., array], step: Callable[..., tuple[array, ...]], carry: list[array]
 ) -> list[array]:
-    """The leaves that `loop(cond_fun, body_fun, carry)` ends with, computed when they are asked for."""
-    count = len(leaves)
-
-    # Over leaves, as what stands for a tree in the conversion is a list of them.
-    def holds(*carry: array) -> Any:
-        return cond_fun(structure.unflatten(carry))
-
-    def step(*carry: array) -> tuple[array, ...]:
-        return tuple(_core_leaves(body_fun(structure.unflatten(carry))))
-
-    holds_of, kept = converted(holds, *leaves)
-    step_of, more = converted(step, *leaves)
-    split = count + len(kept)
-    return list(_call(_Loop(loop, holds_of, step_of, count, split), *leaves, *kept, *more))
-
-
-def _core_leaves(tree: Any) -> list[array]:
-    return [x if isinstance(x, array) else array(x) for x in _core._tree_flatten(tree)[0]]
+    """What the carry is when `holds(*carry)` holds no more, which is found out when it is asked for."""
+    holds_of, kept = converted(holds, *carry)
+    step_of, more = converted(step, *carry)
+    count = len(carry)
+    return list(_call(_Loop(loop, holds_of, step_of, count, count + len(kept)), *carry, *kept, *more))
 
 
 class _Loop:

@@ -27,7 +27,7 @@ def value(x: Any) -> Any:
 
 
 def computed(arrays: Sequence[array]) -> None:
-    """Compute arrays now, if they can be: a loop that asks in each step does not leave a long graph behind."""
+    """Compute arrays now, if they can be: a loop that asks in each step leaves no long graph behind."""
     try:
         _core.eval(*arrays)
     except ValueError as error:
@@ -36,12 +36,11 @@ def computed(arrays: Sequence[array]) -> None:
 
 
 class Answer:
-    """Whether a predicate holds for some and for all examples of the maps that are open; `None` if unknown."""
+    """Whether a predicate holds for some and for all examples of the open maps; `None` if unknown."""
 
     def __init__(self) -> None:
         self.some: bool | None = None
         self.all: bool | None = None
-        self.mapped = False
 
 
 def answer(predicate: array, carried: Sequence[array]) -> Answer:
@@ -49,7 +48,6 @@ def answer(predicate: array, carried: Sequence[array]) -> Answer:
     found = Answer()
     _ask(found, predicate, predicate, carried)
     if found.some is None:
-        found.mapped = True
         _look(found, predicate, predicate, *carried)
     return found
 

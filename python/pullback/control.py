@@ -33,16 +33,23 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     """
     op = "while_loop"
     leaves, structure = _carry.read(op, "init_val", init_val)
+
+    def holds(*carry: array) -> array:
+        return _carry.predicate(op, cond_fun(structure.unflatten(carry)))
+
+    def step(*carry: array) -> tuple[array, ...]:
+        out = body_fun(structure.unflatten(carry))
+        return tuple(_carry.alike(op, "the result of body_fun", out, carry, structure))
+
     while True:
-        carry = structure.unflatten(leaves)
-        goes_on = _carry.predicate(op, cond_fun(carry))
+        goes_on = holds(*leaves)
         found = answer(goes_on, leaves)
         if found.some is None:
-            return structure.unflatten(deferred(while_loop, cond_fun, body_fun, leaves, structure))
+            return structure.unflatten(deferred(while_loop, holds, step, leaves))
         if not found.some:
-            return carry
-        new = _carry.alike(op, "the result of body_fun", body_fun(carry), leaves, structure)
-        leaves = new if found.all else _carry.chosen(goes_on, new, leaves)
+            return structure.unflatten(leaves)
+        new = step(*leaves)
+        leaves = list(new) if found.all else _carry.chosen(goes_on, new, leaves)
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
