@@ -15,7 +15,7 @@ from pullback._core import _tree_flatten, array
 
 
 def converted(fun: Callable[..., Any], *examples: Any) -> tuple[Callable[..., Any], list[array]]:
-    """`(call, consts)`, where `call(*args, *consts)` is `fun(*args)`; `fun` is called on the examples, once."""
+    """`(call, consts)`, where `call(*args, *consts)` is `fun(*args)`; it is called once, on examples."""
     engine = getattr(_core, "closure_convert", None)
     if engine is not None:
         return engine(fun, *examples)
