@@ -21,6 +21,7 @@ from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
 from pullback.control import cond, fori_loop, switch, while_loop
+from pullback.implicit import custom_linear_solve, custom_root
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
 
@@ -60,6 +61,8 @@ __all__ = [
     "atanh",
     "concat",
     "cond",
+    "custom_linear_solve",
+    "custom_root",
     "debug",
     "e",
     "euler_gamma",

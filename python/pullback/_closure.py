@@ -23,13 +23,18 @@ def converted(fun: Callable[..., Any], *examples: Any) -> tuple[Callable[..., An
     fun(*examples)
     found: list[array] = []
     _walk(fun, lambda x: (found.append(x), x)[1], {})
-    count = len(examples)
+    return _Converted(fun, len(examples)), found
 
-    def call(*args: Any) -> Any:
-        given = iter(args[count:])
-        return _walk(fun, lambda _: next(given), {})(*args[:count])
 
-    return call, found
+class _Converted:
+    """A function of arguments and of what it captured. As a closure it would be found to capture it still."""
+
+    def __init__(self, fun: Callable[..., Any], count: int):
+        self.fun, self.count = fun, count
+
+    def __call__(self, *args: Any) -> Any:
+        given = iter(args[self.count :])
+        return _walk(self.fun, lambda _: next(given), {})(*args[: self.count])
 
 
 def _walk(value: Any, replace: Callable[[array], array], seen: dict[int, Any]) -> Any:
