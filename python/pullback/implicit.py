@@ -150,12 +150,13 @@ def custom_root(
     tangent_solve: Callable[..., Any],
     has_aux: bool = False,
 ) -> Any:
-    """Return the `x` with `f(x) = 0` that `solve(f, initial_guess)` finds, as a function of what `f` captured.
+    """Return the `x` with `f(x) = 0` that `solve(f, initial_guess)` finds, with implicit derivatives.
 
-    `x` and `f(x)` are trees of one structure. `tangent_solve(g, y)` returns the `x` with `g(x) = y` for a
-    linear `g`, the derivative of `f`: `y / g(1.0)` for a scalar. Reverse mode is its transpose, so that it is
-    a linear function of `y` that can be transposed; `custom_linear_solve` is. With `has_aux`, `solve` returns
-    `(x, aux)`, and so does this; `aux` has no derivative.
+    `x` and `f(x)` are trees of one structure; derivatives are by what `f` captured. `tangent_solve(g, y)`
+    returns the `x` with `g(x) = y` for a linear `g`, the derivative of `f`: `y / g(1.0)` for a scalar.
+    Reverse mode is its transpose, so that it is a linear function of `y` that can be transposed;
+    `custom_linear_solve` is. With `has_aux`, `solve` returns `(x, aux)`, and so does this; `aux` has no
+    derivative.
 
     >>> def newton(f, x):
     ...     step = lambda x: x - f(x) / pb.grad(f)(x)
@@ -168,7 +169,7 @@ def custom_root(
     op = "custom_root"
     leaves, structure = _carry.read(op, "initial_guess", initial_guess)
     equation, consts = _Equation.of(op, f, (leaves, structure), solve, tangent_solve, has_aux)
-    x, aux = _root(equation, *consts, *leaves)
+    x, aux = _root(equation, *consts, *(_core.stop_gradient(x) for x in leaves))
     return (structure.unflatten(x), aux) if has_aux else structure.unflatten(x)
 
 
@@ -205,7 +206,7 @@ def _root_jvp(call: Any, tangents: tuple[Any, ...]) -> Any:
     equation, consts, x, aux = _given(call)
     moved = equation.pushed(x, consts, tangents[1 : 1 + len(consts)])
     if moved is None:
-        return tuple(_core.zeros_like(y) for y in x), _still(aux)
+        return (None,) * len(x), _still(aux)
     structure = equation.structure
 
     def derivative(tree: Any) -> Any:
