@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from pullback import _core
+from pullback._callback import ShapeDtypeStruct
 from pullback._core import TreeDef, _tree_flatten, array
 
+Typed = array | ShapeDtypeStruct
 
-def read(op: str, what: str, tree: Any, like: Sequence[array] | None = None) -> tuple[list[array], TreeDef]:
+
+def read(op: str, what: str, tree: Any, like: Sequence[Typed] | None = None) -> tuple[list[array], TreeDef]:
     """The leaves of a tree as arrays, and its structure. Numbers take the types of `like`, if it is given."""
     leaves, structure = _tree_flatten(tree)
     types: list[Any] = [None] * len(leaves)
@@ -28,12 +31,12 @@ def _read(op: str, what: str, x: Any, dtype: Any) -> array:
     )
 
 
-def kind(x: array) -> str:
+def kind(x: Typed) -> str:
     """The type and shape of an array, as they are written."""
     return f"{x.dtype.name}{list(x.shape)}"
 
 
-def alike(op: str, what: str, got: Any, want: Sequence[array], structure: TreeDef) -> list[array]:
+def alike(op: str, what: str, got: Any, want: Sequence[Typed], structure: TreeDef) -> list[array]:
     """The leaves of a tree that must be like others: in structure, shapes and types."""
     leaves, found = read(op, what, got, want)
     if found != structure:

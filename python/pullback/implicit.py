@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pullback import _carry, _core
+from pullback._callback import ShapeDtypeStruct
 from pullback._closure import converted
 from pullback._core import TreeDef, _Custom, array
 
@@ -41,10 +42,11 @@ class _Equation(NamedTuple):
     ) -> tuple["_Equation", Arrays]:
         """The equation of a function of trees, and what the function captured."""
         leaves, structure = like
+        types = [ShapeDtypeStruct(x.shape, x.dtype) for x in leaves]
 
         def flat(*x: array) -> tuple[array, ...]:
             out = fun(structure.unflatten(x))
-            return tuple(_carry.alike(op, "what the function returns", out, leaves, structure))
+            return tuple(_carry.alike(op, "what the function returns", out, types, structure))
 
         call, consts = converted(flat, *leaves)
         return cls(op, lambda *each: tuple(call(*each)), structure, len(leaves), *rest), consts
