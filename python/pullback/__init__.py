@@ -21,6 +21,18 @@ from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
 from pullback.control import cond, fori_loop, switch, while_loop
+from pullback.doors import (
+    CustomVjp,
+    CustomVJPPrimal,
+    Function,
+    SymbolicZero,
+    custom_gradient,
+    custom_jvp,
+    custom_vjp,
+    custom_vmap,
+    once_differentiable,
+    sequential_vmap,
+)
 from pullback.implicit import custom_linear_solve, custom_root
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
@@ -48,7 +60,11 @@ Array = array
 __all__ = [
     *(name for name in dir(_core) if not name.startswith("_")),
     "Array",
+    "CustomVJPPrimal",
+    "CustomVjp",
+    "Function",
     "ShapeDtypeStruct",
+    "SymbolicZero",
     "__version__",
     "acos",
     "acosh",
@@ -64,6 +80,12 @@ __all__ = [
     "custom_linear_solve",
     "custom_root",
     "debug",
+    "custom_gradient",
+    "custom_jvp",
+    "custom_vjp",
+    "custom_vmap",
+    "once_differentiable",
+    "sequential_vmap",
     "e",
     "euler_gamma",
     "fori_loop",

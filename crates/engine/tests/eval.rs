@@ -10,10 +10,6 @@ fn close(got: &Array, want: &[f64]) {
     }
 }
 
-fn now(arrays: &[Array]) {
-    eval(arrays, &mut || Ok(())).unwrap();
-}
-
 #[test]
 fn elements_reductions_and_products() {
     let x = array(&[1., 2., 3., 4., 5., 6.], &[2, 3]).unwrap();

@@ -214,7 +214,10 @@ unsafe fn export(slf: Bound<'_, PyArray>, view: *mut ffi::Py_buffer, flags: c_in
     };
     drop(FAILED.take());
     let storage = elements(slf.py(), &array).inspect_err(|err| {
-        FAILED.set(Some((slf.as_ptr() as usize, err.clone_ref(slf.py()))));
+        // A warning that was made an error is none of a computation, which need not be done again.
+        if array.data().is_none() {
+            FAILED.set(Some((slf.as_ptr() as usize, err.clone_ref(slf.py()))));
+        }
     })?;
     let content = bytes(&storage, &array)?;
     let (start, length, item) = (content.as_ptr(), content.len(), array.dtype().size() as isize);

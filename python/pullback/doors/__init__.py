@@ -2,8 +2,8 @@
 
 Each is a thin layer over the one kind of node that `pb.custom_function` makes: a door says how its rules are
 called, and knows nothing of transforms. So what holds for one idiom holds for all: a rule that is defined is
-used under every composition of transforms, a missing derivative is derived from the one that is there, and what
-a rule returns is checked.
+used under every composition of transforms, a missing derivative is derived from the one that is there, and
+what a rule returns is checked.
 """
 
 from pullback.doors.function import Function, once_differentiable

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def decorator(door: type, fun: Callable[..., Any] | None, options: dict[str, Any]) -> Callable[..., Any] | None:
+def decorator(
+    door: type, fun: Callable[..., Any] | None, options: dict[str, Any]
+) -> Callable[..., Any] | None:
     """`@door(option=...)`: a decorator that waits for its function, where none was given."""
     if fun is not None:
         return None
@@ -21,7 +23,9 @@ def positions(op: str, fun: Callable[..., Any], argnums: Any, argnames: Any) -> 
     found = {_position(op, fun, number, parameters) for number in numbers}
     for name in names:
         if parameters is None or name not in parameters:
-            have = "none that can be read" if parameters is None else ", ".join(map(repr, parameters)) or "none"
+            have = (
+                "none that can be read" if parameters is None else ", ".join(map(repr, parameters)) or "none"
+            )
             raise ValueError(
                 f"[{op}] expected nondiff_argnames to name positional parameters of {_name(fun)!r} ({have}), "
                 f"got {name!r}"
@@ -54,7 +58,11 @@ def _positional(fun: Callable[..., Any]) -> list[str] | None:
     signature = _signature(fun)
     if signature is None:
         return None
-    return [p.name for p in signature.parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [
+        p.name
+        for p in signature.parameters.values()
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+    ]
 
 
 def _takes_more(fun: Callable[..., Any]) -> bool:

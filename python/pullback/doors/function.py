@@ -2,59 +2,14 @@
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from pullback import _core
-from pullback._core import _Custom, array
+from pullback._core import _Custom
 from pullback.doors import zeros
-
-_INEXACT = zeros.INEXACT
-
-
-class Context:
-    """What `forward` leaves for `backward` and `jvp`: saved arrays, and attributes of any kind."""
-
-    def __init__(self, needs: tuple[bool, ...]):
-        self.needs_input_grad = needs
-        self._hidden = _Hidden()
-
-    def save_for_backward(self, *arrays: Any) -> None:
-        """Keeps arrays (`None` is allowed) for `backward`, as `saved_tensors`."""
-        self._hidden.saved = arrays
-
-    def save_for_forward(self, *arrays: Any) -> None:
-        """Keeps arrays for `jvp`, as `saved_tensors`, where `save_for_backward` has not been called."""
-        self._hidden.saved_forward = arrays
-
-    @property
-    def saved_tensors(self) -> tuple[Any, ...]:
-        """The arrays that were saved."""
-        return self._hidden.saved if self._hidden.saved is not None else self._hidden.saved_forward or ()
-
-    def mark_non_differentiable(self, *outputs: Any) -> None:
-        """Says of outputs that they have no derivative."""
-        self._hidden.fixed = outputs
-
-    def mark_dirty(self, *inputs: Any) -> None:
-        """Says of arguments that they are changed in place, and returned: so is what the caller passed."""
-        self._hidden.dirty = inputs
-
-    def set_materialize_grads(self, value: bool) -> None:
-        """Whether cotangents and tangents that are zero arrive as zeros (so they do unless said otherwise), or
-        as `None`.
-        """
-        self._hidden.materialize = bool(value)
-
-
-class _Hidden:
-    """What a context knows besides the user's attributes."""
-
-    saved: tuple[Any, ...] | None = None
-    saved_forward: tuple[Any, ...] | None = None
-    fixed: tuple[Any, ...] = ()
-    dirty: tuple[Any, ...] = ()
-    materialize: bool = True
+from pullback.doors.context import Context
 
 
 class VmapInfo(NamedTuple):
@@ -68,9 +23,10 @@ class Function:
     """A function with rules, in the idiom of `torch.autograd.Function`: subclass it, and call `apply`.
 
     `forward(ctx, *args)`, or `forward(*args)` with `setup_context(ctx, inputs, output)`, computes the output;
-    `backward(ctx, *cotangents)` returns one cotangent for each argument, `None` for zero; `jvp(ctx, *tangents)` the
-    tangents of the outputs; `vmap(info, in_dims, *args)` outputs and where their batch axes are. All are static
-    methods. A derivative without a method is derived from the other one, and so is the batched form.
+    `backward(ctx, *cotangents)` returns one cotangent for each argument, `None` for zero; `jvp(ctx,
+    *tangents)` the tangents of the outputs; `vmap(info, in_dims, *args)` outputs and where their batch axes
+    are. All are static methods. A derivative without a method is derived from the other one, and so is the
+    batched form.
 
     >>> class Exp(pb.Function):
     ...     @staticmethod
@@ -105,13 +61,12 @@ class Function:
         door = cls.__dict__.get("_door")
         if door is None:
             door = cls._door = _opened(cls)
-        marks: list[_Marks] = []
-        door.marks.append(marks)
+        said = door.said.listen()
         try:
             out = door.custom(*args, **kwargs)
         finally:
-            door.marks.pop()
-        return _marked(marks[-1], args, out) if marks and marks[-1].any else out
+            door.said.stop()
+        return _marked(said[-1], args, out) if said else out
 
 
 class _Marks(NamedTuple):
@@ -120,30 +75,40 @@ class _Marks(NamedTuple):
     fixed: tuple[int, ...]
     dirty: tuple[tuple[int, int], ...]
 
-    @property
-    def any(self) -> bool:
-        return bool(self.fixed or self.dirty)
+
+class _Said(threading.local):
+    """What forward passes said in the calls that are running on this thread, innermost last."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[_Marks]] = []
+
+    def listen(self) -> list[_Marks]:
+        self.calls.append([])
+        return self.calls[-1]
+
+    def stop(self) -> None:
+        self.calls.pop()
 
 
 class _Opened(NamedTuple):
     custom: Any
-    marks: list[list[_Marks]]
+    said: _Said
 
 
 def _opened(cls: type[Function]) -> _Opened:
     """The door of a class: its methods as rules."""
-    marks: list[list[_Marks]] = []
+    said = _Said()
     contextual = not hasattr(cls, "setup_context")
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Context]:
-        ctx = Context(tuple(_differentiable(arg) for arg in args))
+        ctx = Context(args)
         if contextual:
             out = cls.forward(ctx, *args, **kwargs)
         else:
             out = cls.forward(*args, **kwargs)
             cls.setup_context(ctx, (*args, *kwargs.values()), out)  # type: ignore[attr-defined]
-        if marks:
-            marks[-1].append(_positions(ctx._hidden, args, out))
+        if said.calls and (ctx._fixed or ctx._dirty):
+            said.calls[-1].append(_positions(ctx, args, out))
         return out, ctx
 
     @functools.wraps(cls.forward)
@@ -155,7 +120,7 @@ def _opened(cls: type[Function]) -> _Opened:
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         out, ctx = run(args, kwargs)
-        return out, _packed(ctx)
+        return out, ctx._packed()
 
     custom = _Custom(body, captured=cls.captured)
     rules: dict[str, Any] = {}
@@ -172,7 +137,7 @@ def _opened(cls: type[Function]) -> _Opened:
     if vmap is not None:
         rules["vmap"] = _vmap(vmap)
     custom._define(**rules)
-    return _Opened(custom, marks)
+    return _Opened(custom, said)
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
@@ -193,28 +158,10 @@ def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
-def _differentiable(arg: Any) -> bool:
-    return isinstance(arg, array) and arg.dtype in _INEXACT
-
-
-def _packed(ctx: Context) -> Any:
-    hidden = ctx._hidden
-    attributes = {k: v for k, v in vars(ctx).items() if k not in ("_hidden", "needs_input_grad")}
-    return hidden.saved, hidden.saved_forward, attributes, hidden.materialize
-
-
-def _unpacked(call: Any) -> Context:
-    ctx = Context(call.needs)
-    hidden = ctx._hidden
-    hidden.saved, hidden.saved_forward, attributes, hidden.materialize = call.residuals
-    vars(ctx).update(attributes)
-    return ctx
-
-
 def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, cotangents: Any) -> Any:
-        ctx = _unpacked(call)
-        if ctx._hidden.materialize:
+        ctx = Context._unpacked(call)
+        if ctx._materialize:
             cotangents = zeros.filled(cotangents, call.outputs)
         each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         result = backward(ctx, *each)
@@ -229,10 +176,10 @@ def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-        ctx = _unpacked(call)
-        if ctx._hidden.saved_forward is not None:
-            ctx._hidden.saved = ctx._hidden.saved_forward
-        if ctx._hidden.materialize:
+        ctx = Context._unpacked(call)
+        if ctx._saved_forward is not None:
+            ctx._saved = ctx._saved_forward
+        if ctx._materialize:
             tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
         return jvp(ctx, *tangents)
 
@@ -246,15 +193,17 @@ def _vmap(vmap: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-def _positions(hidden: _Hidden, args: tuple[Any, ...], out: Any) -> _Marks:
+def _positions(ctx: Context, args: tuple[Any, ...], out: Any) -> _Marks:
     outs = out if isinstance(out, tuple) else (out,)
-    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in hidden.fixed))
+    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in ctx._fixed))
     dirty = []
-    for changed in hidden.dirty:
+    for changed in ctx._dirty:
         at = [i for i, x in enumerate(args) if x is changed]
         where = [i for i, y in enumerate(outs) if y is changed]
         if not at or not where:
-            raise ValueError("[Function] expected mark_dirty to name an argument that is returned, got another array")
+            raise ValueError(
+                "[Function] expected mark_dirty to name an argument that is returned, got another array"
+            )
         dirty.append((at[0], where[0]))
     return _Marks(fixed, tuple(dirty))
 
@@ -265,12 +214,13 @@ def _marked(marks: _Marks, args: tuple[Any, ...], out: Any) -> Any:
         outs[i] = _core.stop_gradient(outs[i])
     for at, where in marks.dirty:
         args[at][...] = outs[where]
+        outs[where] = args[at]
     return tuple(outs) if isinstance(out, tuple) else outs[0]
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
-    """Says of a `backward` that it can be differentiated no further: a second derivative is an error, on every
-    path that reaches it.
+    """Says of a `backward` that it can be differentiated no further: a second derivative is an error, on
+    every path that reaches it.
 
     >>> class Double(pb.Function):
     ...     @staticmethod

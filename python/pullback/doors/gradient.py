@@ -10,9 +10,9 @@ from pullback._core import _Custom
 class custom_gradient(_Custom):
     """A function that returns `(output, grad_fn)`, in the idiom of `tf.custom_gradient`.
 
-    `grad_fn(*cotangents)`, one for each output, returns the cotangents of the arguments: a tuple or a list, or one
-    array for one argument. What it needs of the forward pass it takes from its closure. Calling the decorated
-    function gives the output alone.
+    `grad_fn(*cotangents)`, one for each output, returns the cotangents of the arguments: a tuple or a list,
+    or one array for one argument. What it needs of the forward pass it takes from its closure. Calling the
+    decorated function gives the output alone.
 
     >>> @pb.custom_gradient
     ... def log1pexp(x):

@@ -5,15 +5,17 @@ from typing import Any
 
 from pullback._core import _Custom
 from pullback.doors import arguments, zeros
+from pullback.doors.vmap import batched
+from pullback.tree import tree_map
 
 
 class custom_jvp(_Custom):
     """A function with a rule for forward mode, in the idiom of `jax.custom_jvp`; used in both modes.
 
-    `defjvp(rule)` gives it: `rule(primals, tangents)` returns `(output, tangent of the output)`, and is linear in
-    the tangents, so that reverse mode can be derived by transposition. Values of the arguments in
-    `nondiff_argnums` or `nondiff_argnames` come first. `defjvps(*rules)` takes one rule `rule(tangent, output,
-    *primals)` for each argument instead, `None` for zero.
+    `defjvp(rule)` gives it: `rule(primals, tangents)` returns `(output, tangent of the output)`, and is
+    linear in the tangents, so that reverse mode can be derived by transposition. Values of the arguments in
+    `nondiff_argnums` or `nondiff_argnames` come first. `defjvps(*rules)` takes one rule `rule(tangent,
+    output, *primals)` for each argument instead, `None` for zero.
 
     >>> @pb.custom_jvp
     ... def f(x, y):
@@ -49,7 +51,9 @@ class custom_jvp(_Custom):
         return self
 
     def defjvp(self, jvp: Callable[..., Any], symbolic_zeros: bool = False) -> Callable[..., Any]:
-        """Gives the rule, and returns it. With `symbolic_zeros`, tangents that are zero are `SymbolicZero`s."""
+        """Gives the rule, and returns it. With `symbolic_zeros`, tangents that are zero are
+        `SymbolicZero`s.
+        """
         rule = _symbolic(jvp) if symbolic_zeros else jvp
         self._define(split=True, jvp=rule, symbolic_jvp=symbolic_zeros, nondiff=self._nondiff)
         return jvp
@@ -63,21 +67,20 @@ class custom_jvp(_Custom):
             primals, out = call.args, call.outputs
             if len(jvps) != len(primals):
                 raise TypeError(
-                    f"[custom_jvp] expected one rule for each of {len(primals)} arguments in defjvps, got {len(jvps)}"
+                    f"[custom_jvp] expected one rule for each of {len(primals)} arguments in defjvps, "
+                    f"got {len(jvps)}"
                 )
             pairs = zip(jvps, tangents, strict=True)
             terms = [jvp(t, out, *primals) for jvp, t in pairs if jvp is not None and t is not None]
             total: Any = None
             for term in terms:
-                total = term if total is None else _plus(total, term)
+                total = term if total is None else tree_map(lambda x, y: x + y, total, term)
             return zeros.filled(None, out) if total is None else total
 
         self._define(jvp=rule, symbolic_jvp=True)
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Gives a rule for batches besides, as that of `custom_vmap`."""
-        from pullback.doors.vmap import batched
-
         self._define(vmap=batched(rule), nondiff=self._nondiff)
         return rule
 
@@ -88,11 +91,3 @@ def _symbolic(jvp: Callable[..., Any]) -> Callable[..., Any]:
         return jvp(*nondiff, primals, zeros.like(tangents, primals), **kwargs)
 
     return rule
-
-
-def _plus(x: Any, y: Any) -> Any:
-    if isinstance(x, tuple | list):
-        return type(x)(_plus(a, b) for a, b in zip(x, y, strict=True))
-    if isinstance(x, dict):
-        return {key: _plus(x[key], y[key]) for key in x}
-    return x + y

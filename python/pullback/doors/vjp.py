@@ -1,28 +1,35 @@
-"""`custom_vjp`, the door of JAX for reverse mode: a forward pass that keeps residuals, and a backward pass."""
+"""`custom_vjp`, the door of JAX for reverse mode: a forward pass with residuals, and a backward pass."""
 
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from pullback._core import _Custom
 from pullback.doors import arguments, zeros
+from pullback.doors.vmap import batched
 
 
 class custom_vjp(_Custom):
     """A function with a rule for reverse mode, in the idiom of `jax.custom_vjp`.
 
-    `defvjp(fwd, bwd)` gives the rule: `fwd(*args)` returns `(output, residuals)`, and `bwd(residuals, cotangent)`
-    the cotangents of the arguments as a tuple, `None` for zero. Values of the arguments in `nondiff_argnums` or
-    `nondiff_argnames`, which may be anything, come first in `bwd`, which returns nothing for them.
+    `defvjp(fwd, bwd)` gives the rule: `fwd(*args)` returns `(output, residuals)`, and `bwd(residuals,
+    cotangent)` the cotangents of the arguments as a tuple, `None` for zero. Values of the arguments in
+    `nondiff_argnums` or `nondiff_argnames`, which may be anything, come first in `bwd`, which returns
+    nothing for them.
 
     >>> @pb.custom_vjp
     ... def f(x, y):
     ...     return pb.sin(x) * y
-    >>> f.defvjp(lambda x, y: (f(x, y), (pb.cos(x), pb.sin(x), y)), lambda kept, g: (kept[0] * g * kept[2], kept[1] * g))
+    >>> def forward(x, y):
+    ...     return f(x, y), (pb.cos(x), pb.sin(x), y)
+    >>> def backward(kept, g):
+    ...     cos, sin, y = kept
+    ...     return cos * g * y, sin * g
+    >>> f.defvjp(forward, backward)
     >>> pb.grad(f)(pb.array(0.0), pb.array(2.0)).item()
     2.0
 
-    Forward mode and batches are derived from the same rule. An array from outside that is being differentiated is
-    an error: pass it as an argument, or choose `captured`, see `custom_function`.
+    Forward mode and batches are derived from the same rule. An array from outside that is being
+    differentiated is an error: pass it as an argument, or choose `captured`, see `custom_function`.
     """
 
     _nondiff: list[int]
@@ -62,13 +69,11 @@ class custom_vjp(_Custom):
         residuals nobody needs is never computed.
         """
         if symbolic_zeros:
-            fwd, bwd = _marked(fwd, self._nondiff), _symbolic(bwd, fwd)
+            fwd, bwd = _marked(fwd, self._nondiff), _symbolic(bwd)
         self._define(split=True, forward=fwd, vjp=bwd, symbolic_vjp=symbolic_zeros, nondiff=self._nondiff)
 
     def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Gives a rule for batches besides, as that of `custom_vmap`."""
-        from pullback.doors.vmap import batched
-
         self._define(vmap=batched(rule), nondiff=self._nondiff)
         return rule
 
@@ -82,7 +87,7 @@ def _marked(fwd: Callable[..., Any], nondiff: list[int]) -> Callable[..., Any]:
     return forward
 
 
-def _symbolic(bwd: Callable[..., Any], fwd: Callable[..., Any]) -> Callable[..., Any]:
+def _symbolic(bwd: Callable[..., Any]) -> Callable[..., Any]:
     def backward(*given: Any) -> Any:
         *nondiff, (kept, out), cotangents = given
         return bwd(*nondiff, kept, zeros.like(cotangents, out))
@@ -98,7 +103,3 @@ class CustomVjp(custom_vjp):
     >>> pb.grad(double)(pb.array(3.0)).item()
     30.0
     """
-
-    def __call__(self: Self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns."""
-        return super().__call__(*args, **kwargs)

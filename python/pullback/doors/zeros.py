@@ -1,10 +1,10 @@
 """Zeros that say so: what rules with `symbolic_zeros=True` get in place of arrays of zeros."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pullback import _core
 from pullback._core import array
+from pullback.tree import tree_map
 
 
 class SymbolicZero:
@@ -33,7 +33,8 @@ class SymbolicZero:
 
 
 class CustomVJPPrimal(NamedTuple):
-    """An argument of a forward pass with `symbolic_zeros=True`: its value, and whether it may have a derivative.
+    """An argument of a forward pass with `symbolic_zeros=True`: its value, and whether it may have a
+    derivative.
 
     >>> pb.CustomVJPPrimal(pb.array(1.0), True).perturbed
     True
@@ -43,40 +44,37 @@ class CustomVJPPrimal(NamedTuple):
     perturbed: bool
 
 
+INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
+
+
 def like(given: Any, shapes: Any) -> Any:
     """`given`, with a `SymbolicZero` in place of every `None` where `shapes` has an array."""
-    if isinstance(shapes, array):
-        return SymbolicZero(shapes.shape, shapes.dtype) if given is None else given
-    return _zipped(like, given, shapes)
+
+    def symbolic(x: Any, t: Any) -> Any:
+        return SymbolicZero(x.shape, x.dtype) if t is None and isinstance(x, array) else t
+
+    return tree_map(symbolic, shapes, given)
 
 
 def filled(given: Any, shapes: Any) -> Any:
-    """`given`, with zeros in place of every `None` where `shapes` has an array."""
-    if isinstance(shapes, array):
-        return _core.zeros_like(shapes) if given is None else given
-    return _zipped(filled, given, shapes)
+    """`given`, with zeros in place of every `None` where `shapes` has an array. `None` alone is zero
+    everywhere.
+    """
 
+    if isinstance(given, array) or (type(given) is tuple and all(isinstance(t, array) for t in given)):
+        return given
 
-def _zipped(fill: Callable[[Any, Any], Any], given: Any, shapes: Any) -> Any:
-    if isinstance(shapes, dict):
-        return {key: fill(None if given is None else given[key], child) for key, child in shapes.items()}
-    if isinstance(shapes, tuple | list):
-        each = given if given is not None else (None,) * len(shapes)
-        children = [fill(one, child) for one, child in zip(each, shapes, strict=True)]
-        return type(shapes)(*children) if hasattr(shapes, "_fields") else type(shapes)(children)
-    return given
+    def zero(x: Any, t: Any = None) -> Any:
+        return _core.zeros_like(x) if t is None and isinstance(x, array) else t
+
+    return tree_map(zero, shapes) if given is None else tree_map(zero, shapes, given)
 
 
 def marked(tree: Any) -> Any:
     """The tree, with every array as a `CustomVJPPrimal`."""
-    if isinstance(tree, array):
-        return CustomVJPPrimal(tree, tree.dtype in INEXACT)
-    if isinstance(tree, dict):
-        return {key: marked(child) for key, child in tree.items()}
-    if isinstance(tree, tuple | list):
-        children = [marked(child) for child in tree]
-        return type(tree)(*children) if hasattr(tree, "_fields") else type(tree)(children)
-    return CustomVJPPrimal(tree, False) if isinstance(tree, float | complex) else tree
 
+    def mark(x: Any) -> Any:
+        inexact = x.dtype in INEXACT if isinstance(x, array) else isinstance(x, float | complex)
+        return CustomVJPPrimal(x, inexact)
 
-INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
+    return tree_map(mark, tree)
