@@ -21,6 +21,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback.control import cond, fori_loop, switch, while_loop
 from pullback.doors import (
     CustomVjp,
     CustomVJPPrimal,
@@ -33,6 +34,9 @@ from pullback.doors import (
     once_differentiable,
     sequential_vmap,
 )
+from pullback.implicit import custom_linear_solve, custom_root
+from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
+from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
@@ -69,11 +73,15 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "associative_scan",
     "atan",
     "atan2",
     "atanh",
     "checkpoint_policies",
     "concat",
+    "cond",
+    "custom_linear_solve",
+    "custom_root",
     "debug",
     "custom_gradient",
     "custom_jvp",
@@ -83,8 +91,13 @@ __all__ = [
     "sequential_vmap",
     "e",
     "euler_gamma",
+    "fori_loop",
+    "hessian",
     "inf",
     "io_callback",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "nan",
     "newaxis",
     "permute_dims",
@@ -92,6 +105,9 @@ __all__ = [
     "pow",
     "random",
     "remat",
+    "scan",
+    "switch",
     "tree",
     "utils",
+    "while_loop",
 ]
