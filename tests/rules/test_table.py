@@ -1,7 +1,7 @@
 """The table of 114 compositions: every row for every door, and the page that tells of it."""
 
 import pytest
-from table import rows_first  # noqa: F401
+from table import rows_bodies, rows_compiled, rows_composition, rows_first  # noqa: F401
 from table.doors import DOORS
 from table.published import ROWS as TITLES
 from table.record import ROWS, classify
