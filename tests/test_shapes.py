@@ -271,7 +271,8 @@ SPECIAL = {
     "stream",
     "synchronize", "table", "value_and_grad", "vjp", "vmap", "array", "zeros_like", "ones_like", "full_like",
     "asarray", "concat", "permute_dims", "pow", "astype", "view",
-    "register_module", "register_tree_node", "register_tree_node_class",
+    "register_module", "register_tree_node", "register_tree_node_class", "once_differentiable",
+    "sequential_vmap",
 }  # fmt: skip
 
 

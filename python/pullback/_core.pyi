@@ -471,8 +471,43 @@ def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shap
     2.0
     """
 
+class _Custom(Generic[_P, _R]):
+    @property
+    def __wrapped__(self) -> Callable[_P, _R]: ...
+    def __new__(cls, fun: Callable[_P, _R], *, missing: str = "derive", captured: str = "error", bind: bool = True) -> Self: ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    @overload
+    def __get__(self, instance: None, owner: Any = None, /) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
+    def _define(
+        self,
+        *,
+        split: bool = False,
+        forward: Callable[..., Any] | None = None,
+        vjp: Callable[..., Any] | None = None,
+        jvp: Callable[..., Any] | None = None,
+        vmap: Callable[..., Any] | None = None,
+        symbolic_vjp: bool = False,
+        symbolic_jvp: bool = False,
+        once: bool = False,
+        nondiff: Sequence[int] = ...,
+    ) -> None: ...
+
 @final
-class custom_function(Generic[_P, _R]):
+class _Call:
+    @property
+    def args(self) -> tuple[Any, ...]: ...
+    @property
+    def kwargs(self) -> dict[str, Any]: ...
+    @property
+    def outputs(self) -> Any: ...
+    @property
+    def residuals(self) -> Any: ...
+    @property
+    def needs(self) -> tuple[bool, ...]: ...
+
+class custom_function(_Custom[_P, _R]):
     """
     A function with rules of its own for derivatives and batches.
 
@@ -493,14 +528,7 @@ class custom_function(Generic[_P, _R]):
     `"derive"` transposes the other rule, `"error"` raises. `captured` says what arrays from outside are to the
     function: `"constant"`, `"error"` or `"differentiate"`.
     """
-    @property
-    def __wrapped__(self) -> Callable[_P, _R]: ...
     def __new__(cls, fun: Callable[_P, _R], *, missing: str = "body", captured: str = "constant") -> Self: ...
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
-    @overload
-    def __get__(self, instance: None, owner: Any = None, /) -> custom_function[_P, _R]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
     @overload
     def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload

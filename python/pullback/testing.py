@@ -4,7 +4,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -29,37 +29,17 @@ def map_arrays(fun: Callable, tree: Any, *others: Any) -> Any:
     >>> map_arrays(lambda x: x * 2, {"a": pb.array(1.0), "b": [pb.array(2.0)]})["b"][0].item()
     4.0
     """
-    if isinstance(tree, pb.array):
-        return fun(tree, *others)
-    if isinstance(tree, dict):
-        return {key: map_arrays(fun, tree[key], *(other[key] for other in others)) for key in tree}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(map_arrays(fun, *parts) for parts in zip(tree, *others, strict=True)))
-    if isinstance(tree, list | tuple):
-        return type(tree)(map_arrays(fun, *parts) for parts in zip(tree, *others, strict=True))
-    if is_dataclass(tree) and not isinstance(tree, type):
-        names = [field.name for field in fields(tree)]
-        each = {name: map_arrays(fun, *(getattr(part, name) for part in (tree, *others))) for name in names}
-        return replace(tree, **each)
-    return tree
+    return pb.tree.tree_map(
+        lambda leaf, *rest: fun(leaf, *rest) if isinstance(leaf, pb.array) else leaf, tree, *others
+    )
 
 
 def _named(tree: Any, name: str) -> Iterator[tuple[str, pb.array]]:
     """Yield the arrays of a tree, in the order of `map_arrays`, with their paths."""
-    if isinstance(tree, pb.array):
-        yield name, tree
-    elif isinstance(tree, dict):
-        for key in tree:
-            yield from _named(tree[key], f"{name}[{key!r}]")
-    elif isinstance(tree, list | tuple):
-        steps = [f".{field}" for field in getattr(tree, "_fields", ())] or [
-            f"[{i}]" for i in range(len(tree))
-        ]
-        for step, child in zip(steps, tree, strict=True):
-            yield from _named(child, name + step)
-    elif is_dataclass(tree) and not isinstance(tree, type):
-        for field in fields(tree):
-            yield from _named(getattr(tree, field.name), f"{name}.{field.name}")
+    leaves, structure = pb.tree.tree_flatten(tree)
+    for path, leaf in zip(structure.names(name), leaves, strict=True):
+        if isinstance(leaf, pb.array):
+            yield path, leaf
 
 
 def _is_float(x: pb.array) -> bool:

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullback::Array;
-use pullback::transform::{self, batch_size, out_axis};
+use pullback::transform::{self, Out, batch_size};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -156,13 +156,13 @@ impl Mapped {
             };
             run().map_err(host)
         };
-        let outs = transform::vmap(&inner, &arrays, &axes, Some(size)).or_raise()?;
+        let outs = transform::vmap_outs(&inner, &arrays, &axes, Some(size)).or_raise()?;
         wrap::warn(py)?;
         let shape =
             shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
         let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
-        let place = |(out, axis): (&(Array, Option<usize>), Option<isize>)| -> PyResult<Array> {
-            let ndim = out.0.ndim() + usize::from(out.1.is_none());
+        let place = |(out, axis): (&Out, Option<isize>)| -> PyResult<Array> {
+            let ndim = out.ndim() + 1;
             let at = match axis {
                 Some(axis) if axis < 0 => Some(axis + ndim as isize),
                 other => other,
@@ -171,7 +171,7 @@ impl Mapped {
                 let text = format!("expected an out axis of {ndim} axes, got {}", axis.unwrap_or(0));
                 return Err(misfit(text));
             }
-            out_axis(out, at.map(|at| at as usize), size).or_raise()
+            out.at(at.map(|at| at as usize), size).or_raise()
         };
         let placed = outs.iter().zip(wanted).map(place).collect::<PyResult<Vec<Array>>>()?;
         shape.rebuild(py, &placed)

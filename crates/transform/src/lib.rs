@@ -42,7 +42,7 @@ pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
 pub use stack::{Outside, any_active, effect, outside, unmapped};
 pub use traced::{Traced, trace};
-pub use vmap::{batch_size, out_axis, vmap};
+pub use vmap::{Out, batch_size, out_axis, vmap, vmap_outs};
 
 /// A function of arrays.
 pub type Fun<'a> = dyn Fn(&[Array]) -> Result<Vec<Array>> + 'a;

@@ -23,7 +23,7 @@ class custom_vmap(_Custom):
     ... def rule(axis_size, in_batched, x):
     ...     return x * x + 7, in_batched[0]
     >>> pb.vmap(f)(pb.array([1.0, 2.0]))
-    array([8., 11.], dtype=float32)
+    array([ 8., 11.], dtype=float32)
     """
 
     def __new__(
