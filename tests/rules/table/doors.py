@@ -55,6 +55,7 @@ class Parameters:
         if not kwargs and count == len(self.names):
             return gradients
         named = {key: gradients[self.names.index(key)] for key in kwargs}
+        named = {key: g for key, g in named.items() if g is not None}
         return (gradients[:count], named) if named else gradients[:count]
 
 
@@ -102,7 +103,9 @@ class Mlx(Door):
 
         def pull(primals, cotangents, outputs, **kwargs):
             args = several(primals)
-            return p.parted(vjp(p.whole(args, kwargs), cotangents, outputs), len(args), kwargs)
+            result = p.parted(vjp(p.whole(args, kwargs), cotangents, outputs), len(args), kwargs)
+            # The gradient of a single argument comes by itself, as the argument does.
+            return result[0] if len(p.names) == 1 and type(result) is tuple and len(result) == 1 else result
 
         def push(primals, tangents, **kwargs):
             return jvp(p.whole(several(primals), kwargs), p.padded(several(tangents)))

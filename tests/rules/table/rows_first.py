@@ -106,6 +106,7 @@ def unbatched_output(door):
         vmap=lambda args, axes, size: ((args[0] + 7, pb.array(6.0)), (axes[0], None)),
     )
     near(pb.vmap(f)(X), ([8.0, 9, 10], [6.0, 6, 6]))
+    near(pb.vmap(f, out_axes=(0, None))(X), ([8.0, 9, 10], 6.0))
 
 
 @row(11, needs="vmap")
