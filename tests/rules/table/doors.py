@@ -51,7 +51,7 @@ class Parameters:
         return (*tangents, *[None] * (len(self.names) - len(tangents)))
 
     def parted(self, gradients, count, kwargs):
-        """Gradients as a call of `count` positional arguments wants them; what fits already stays as it is."""
+        """Gradients as a call of `count` positional arguments wants them; what fits stays as it is."""
         if not kwargs and count == len(self.names):
             return gradients
         named = {key: gradients[self.names.index(key)] for key in kwargs}
@@ -247,7 +247,7 @@ class Tf(Door):
 
             return out, gradient
 
-        both.__signature__ = p.signature
+        both.__signature__, both.__module__ = p.signature, body.__module__
         both.__name__, both.__qualname__, both.__doc__ = body.__name__, body.__qualname__, body.__doc__
         return pb.custom_gradient(both, **options)
 

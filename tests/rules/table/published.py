@@ -93,7 +93,7 @@ TEXT = """
 65 | rule can learn which inputs need a gradient | u W W · W W u ·
 66 | forward can hand residuals to the backward without returning them | u W W · W W W W
 67 | 2nd order through an intermediate kept from the forward for the backward | S W W · W S W ·
-68 | non-linear vjp rule (clip) under grad∘vmap with a shared input: applied per example, then summed | S W u · W W S ·
+68 | non-linear vjp rule (clip) under grad∘vmap with a shared input: by example, then summed | S W u · W W S ·
 69 | vmap(grad) in_axes (None,0): per-example gradients of a shared input | W W W · W W W ·
 70 | compiled chain of 20 elementwise customs: same speed as the plain chain? (1e6 f32) | S W · · · W W ·
 71 | error in a rule names the forward call site | u u W · · W u ·

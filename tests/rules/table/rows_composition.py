@@ -113,7 +113,7 @@ def jacobian_by_jvp(door):
 def hessian(door):
     for kinds in (("vjp", "jvp"), ("vjp", "jvp", "vmap")):
         f, back, _, _ = door.probe(*kinds)
-        slope = pb.grad(lambda x: f(x).sum())  # noqa: B023
+        slope = pb.grad(lambda x: f(x).sum())
         near(jacobian_by_columns(slope, X), back * np.eye(3))
         near(jacobian_by_rows(slope, X), back * np.eye(3))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pullback as pb
 from samples import near
 from table.doors import DOORS
-from table.record import Mark, refused, row, unable
+from table.record import refused, row, unable
 from table.rows_arguments import slopes
 from table.rows_composition import LINE
 from table.rows_first import ONE, THREE, X, tangent
@@ -53,7 +53,7 @@ def error_names_the_call(door):
     except OwnError as error:
         assert any(note.startswith("called at ") for note in error.__notes__)
         inside = "doors/function.py" in "".join(error.__notes__)
-    return Mark("W", "the note names the line in `apply`") if inside else None
+    return unable("the note names the line in `Function.apply`, and not that of the call") if inside else None
 
 
 @row(72)
@@ -160,16 +160,18 @@ def changed(x):
 
 @row(79)
 def argument_changed_in_place(door):
-    """The caller's array stays as it was, and the rule sees it so."""
+    """The caller's array stays as it was, and a rule that gets the arguments sees it so."""
     seen = []
     f = door.given(
         changed,
-        vjp=lambda args, g, out: (seen.append(args[0].tolist()) or 10 * g,),
+        vjp=lambda args, g, out: (seen.append(args[0]) or 10 * g,),
         jvp=lambda args, ts: 100 * ts[0],
     )
     back, forth = slopes(door, 2.0)
     x = pb.array([1.0, 2.0])
     near(pb.grad(lambda x: f(x).sum())(x), [back] * 2)
+    if door.name == "custom_function":
+        near(seen[0], [1.0, 2.0])
     near(tangent(f, x), [forth] * 2)
     near(pb.vmap(pb.grad(f))(x), [back] * 2)
     near(x, [1.0, 2.0])
