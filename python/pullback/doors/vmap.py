@@ -67,7 +67,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         else:
             outs = [called(lambda x, i=i: x[i]) for i in range(axis_size)]
             stacked = tree_map(lambda *ys: _core.stack(ys) if isinstance(ys[0], array) else ys[0], *outs)
-        return stacked, tree_map(lambda _: True, stacked)
+        return stacked, tree_map(lambda y: isinstance(y, array), stacked)
 
     mapped.def_vmap(rule)
     return mapped
