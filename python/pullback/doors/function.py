@@ -99,6 +99,7 @@ def _opened(cls: type[Function]) -> _Opened:
     """The door of a class: its methods as rules."""
     said = _Said()
     contextual = not hasattr(cls, "setup_context")
+    inputs = _inputs(cls.forward)
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Context]:
         ctx = Context(args)
@@ -106,7 +107,7 @@ def _opened(cls: type[Function]) -> _Opened:
             out = cls.forward(ctx, *args, **kwargs)
         else:
             out = cls.forward(*args, **kwargs)
-            cls.setup_context(ctx, (*args, *kwargs.values()), out)  # type: ignore[attr-defined]
+            cls.setup_context(ctx, inputs(args, kwargs), out)  # type: ignore[attr-defined]
         if said.calls and (ctx._fixed or ctx._dirty):
             said.calls[-1].append(_positions(ctx, args, out))
         return out, ctx
@@ -151,6 +152,23 @@ def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     )
     body.__signature__ = signature.replace(parameters=parameters[skip if named else 0 :])
+
+
+def _inputs(forward: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """All arguments in the order of the parameters, with defaults: what `setup_context` unpacks."""
+    try:
+        signature = inspect.signature(forward)
+    except (TypeError, ValueError):
+        return lambda args, kwargs: (*args, *kwargs.values())
+
+    def inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        if len(args) == len(signature.parameters):
+            return args
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return (*bound.args, *bound.kwargs.values())
+
+    return inputs
 
 
 def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
