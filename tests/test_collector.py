@@ -18,10 +18,6 @@ for threshold in range(1, 40):
 MAKERS = ["custom_function", "custom_vjp", "checkpoint", "compile", "grad", "vmap"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="an object's dict is made after the collector knows it, and before it has its function",
-)
 @pytest.mark.parametrize("maker", MAKERS)
 def test_a_collection_while_a_wrapper_is_made(maker):
     """In a process of its own, for what goes wrong here ends it."""

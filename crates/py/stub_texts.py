@@ -7,9 +7,10 @@ def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_siz
 @overload
 def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:{checkpoint}
 @overload
-def checkpoint(*, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+def checkpoint(fun: None = None, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:{compile}
 
+@disjoint_base
 class _Custom(Generic[_P, _R]):
     @property
     def __wrapped__(self) -> Callable[_P, _R]: ...

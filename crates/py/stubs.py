@@ -17,6 +17,8 @@ HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
+from typing_extensions import disjoint_base
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 

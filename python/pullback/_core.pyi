@@ -2,6 +2,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
+from typing_extensions import disjoint_base
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -471,7 +473,7 @@ def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:
     3.0
     """
 @overload
-def checkpoint(*, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
+def checkpoint(fun: None = None, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:
     """
     `fun`, whose Python code runs once for each structure of its arguments: shapes, types, and the values of what
@@ -483,6 +485,7 @@ def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shap
     2.0
     """
 
+@disjoint_base
 class _Custom(Generic[_P, _R]):
     @property
     def __wrapped__(self) -> Callable[_P, _R]: ...
