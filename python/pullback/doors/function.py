@@ -58,9 +58,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Calls the function."""
-        door = cls.__dict__.get("_door")
-        if door is None:
-            door = cls._door = _opened(cls)
+        door = cls.__dict__.get("_door") or _door_of(cls)
         said = door.said.listen()
         try:
             out = door.custom(*args, **kwargs)
@@ -139,6 +137,29 @@ def _opened(cls: type[Function]) -> _Opened:
         rules["vmap"] = _vmap(vmap)
     custom._define(**rules)
     return _Opened(custom, said)
+
+
+def body_of(cls: type[Function]) -> Callable[..., Any]:
+    """What the rules of a class stand for: its forward pass, and what that says of its outputs."""
+
+    def body(*args: Any, **kwargs: Any) -> Any:
+        door = _door_of(cls)
+        said = door.said.listen()
+        try:
+            out = door.custom.__wrapped__(*args, **kwargs)
+        finally:
+            door.said.stop()
+        return _marked(said[-1], args, out) if said else out
+
+    body.__signature__ = inspect.signature(_door_of(cls).custom.__wrapped__)  # type: ignore[attr-defined]
+    return body
+
+
+def _door_of(cls: type[Function]) -> _Opened:
+    door = cls.__dict__.get("_door")
+    if door is None:
+        door = cls._door = _opened(cls)
+    return door
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
