@@ -57,7 +57,7 @@ def numbers(tree: Any) -> list[int]:
 
 
 def promoted(numbers: Sequence[int], leaves: list[array], out: Any) -> list[array]:
-    """The leaves, with the types of a first result where they were numbers; the same list if no type changes."""
+    """The leaves, with the types of a first result where they were numbers; the same list if none changes."""
     found = _tree_flatten(out)[0]
     changed = list(leaves)
     for i in numbers:
