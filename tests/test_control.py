@@ -264,6 +264,68 @@ def test_switch():
     assert pb.compile(lambda i: pb.switch(i, branches, x))(unsigned).item() == -3
 
 
+def test_numbers_take_the_types_of_the_first_result():
+    half = pb.array(1.5, pb.float16)
+    out = pb.while_loop(lambda c: c[0] < 3, lambda c: (c[0] + half, c[1]), (0, 1))
+    assert out[0].dtype == pb.float16 and out[0].item() == 3 and out[1].dtype == pb.int32
+    assert pb.fori_loop(0, 3, lambda i, y: y + half, 0).item() == 4.5
+    assert pb.scan(lambda c, x: (c + x, c), 0, pb.array([0.5, 1.0]))[0].item() == 1.5
+    f = pb.compile(
+        lambda x, n: (
+            pb.while_loop(lambda y: y < 3, lambda y: y + x, 0),
+            pb.fori_loop(0, n, lambda i, y: y + x, 0),
+        )
+    )
+    assert [y.item() for y in f(pb.array(1.5), pb.array(3))] == [3, 4.5]
+    close(pb.vmap(lambda x: pb.while_loop(lambda y: y < 3, lambda y: y + x, 0))(pb.array([0.5, 2.0])), [3, 4])
+    calls = []
+    pb.while_loop(lambda y: y < 3, lambda y: (calls.append(0), y + 1)[1], 0)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("door", ["custom_vjp", "custom_jvp", "custom_gradient", "Function"])
+def test_doors_within(door):
+    if door == "custom_vjp":
+        f = pb.custom_vjp(lambda x: x * x)
+        f.defvjp(lambda x: (x * x, x), lambda x, g: (10 * g * x,))
+    elif door == "custom_jvp":
+        f = pb.custom_jvp(lambda x: x * x)
+        f.defjvp(lambda primals, tangents: (primals[0] ** 2, 10 * primals[0] * tangents[0]))
+    elif door == "custom_gradient":
+        f = pb.custom_gradient(lambda x: (x * x, lambda g: 10 * g * x))
+    else:
+
+        class Square(pb.Function):
+            @staticmethod
+            def forward(ctx, x):
+                ctx.save_for_backward(x)
+                return x * x
+
+            @staticmethod
+            def backward(ctx, g):
+                return 10 * g * ctx.saved_tensors[0]
+
+        f = Square.apply
+
+    def loop(x):
+        return pb.while_loop(lambda y: y < 50, f, x)
+
+    def branch(x):
+        return pb.cond(x > 0, lambda x: f(f(x)), lambda x: x, x)
+
+    def scan(x):
+        return pb.scan(lambda c, _: (f(c), None), x, length=2)[0]
+
+    xs = pb.array([3.0, 4.0])
+    for g in (loop, branch, scan):
+        close(pb.grad(g)(xs[0]), 2700)
+        close(pb.vmap(pb.grad(g))(xs), [2700, 6400])
+        close(pb.vmap(push(g))(xs), [2700, 6400])
+        close(pb.compile(pb.vmap(push(g)))(xs), [2700, 6400])
+        close(pb.jacrev(pb.vmap(g))(xs), np.diag([2700, 6400]))
+    close(pb.compile(pb.vmap(pb.grad(scan)))(xs), [2700, 6400])
+
+
 def test_errors():
     with pytest.raises(
         TypeError, match=r"\[while_loop\] expected the result of body_fun to be float32\[\], got"
@@ -272,9 +334,9 @@ def test_errors():
     with pytest.raises(
         TypeError, match=r"to be int32\[\], got float32\[\]: convert it by .astype\(pb.int32\)"
     ):
-        pb.while_loop(lambda x: x < 10, lambda x: x * 1.5, 1)
+        pb.while_loop(lambda x: x < 10, lambda x: x * 1.5, pb.array(1))
     with pytest.raises(TypeError, match=r"result of body_fun\['a'\]"):
-        pb.fori_loop(0, 2, lambda i, c: {"a": c["a"].astype(pb.float16)}, {"a": 1.0})
+        pb.fori_loop(0, 2, lambda i, c: {"a": c["a"].astype(pb.float16)}, {"a": pb.array(1.0)})
     with pytest.raises(TypeError, match=r"\[while_loop\] expected a scalar predicate, got bool\[2\]"):
         pb.while_loop(lambda x: x < 10, lambda x: x, pb.ones(2))
     with pytest.raises(TypeError, match="to have the structure"):

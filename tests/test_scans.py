@@ -186,7 +186,7 @@ def test_errors():
     with pytest.raises(TypeError, match=r"\[scan\] expected the carry that f returns to be float32\[\], got"):
         pb.scan(lambda c, x: (c + pb.ones(2), x), 0.0, x3)
     with pytest.raises(TypeError, match=r"to be int32\[\], got float32\[\]: convert it by"):
-        pb.scan(lambda c, x: (c + x, x), 0, x3)
+        pb.scan(lambda c, x: (c + x, x), pb.array(0), x3)
     with pytest.raises(TypeError, match="expected the carry that f returns to have the structure"):
         pb.scan(lambda c, x: ((c, c), x), 0.0, x3)
     with pytest.raises(TypeError, match=r"expected f to return \(carry, y\), got a array"):

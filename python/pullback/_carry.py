@@ -51,6 +51,22 @@ def alike(op: str, what: str, got: Any, want: Sequence[Typed], structure: TreeDe
     return leaves
 
 
+def numbers(tree: Any) -> list[int]:
+    """Which leaves of a tree are numbers of Python: they take the type of the first result."""
+    return [i for i, x in enumerate(_tree_flatten(tree)[0]) if isinstance(x, bool | int | float | complex)]
+
+
+def promoted(numbers: Sequence[int], leaves: list[array], out: Any) -> list[array]:
+    """The leaves, with the types of a first result where they were numbers; the same list if none changes."""
+    found = _tree_flatten(out)[0]
+    changed = list(leaves)
+    for i in numbers:
+        y = found[i] if len(found) == len(leaves) else None
+        if isinstance(y, array) and y.shape == () and y.dtype != leaves[i].dtype:
+            changed[i] = leaves[i].astype(y.dtype)
+    return leaves if all(x is y for x, y in zip(changed, leaves, strict=True)) else changed
+
+
 def chosen(predicate: array, yes: Sequence[array], no: Sequence[array]) -> list[array]:
     """Each of `yes` where a scalar predicate holds, else of `no`."""
     return [_core.where(predicate, x, y) for x, y in zip(yes, no, strict=True)]

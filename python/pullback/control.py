@@ -20,7 +20,8 @@ __all__ = ["cond", "fori_loop", "switch", "while_loop"]
 def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], init_val: Any) -> Any:
     """Return the first of `init_val`, `body_fun(init_val)`, … for which `cond_fun` does not hold.
 
-    What is carried is a tree of arrays, of the same structure, shapes and types in every step. Under `vmap`,
+    What is carried is a tree of arrays, of the same structure, shapes and types in every step; numbers in
+    `init_val` take the types of the first result. Under `vmap`,
     the loop goes on while an example does, and examples that are done keep what they have. Under `compile`,
     where the condition depends on arguments, the loop has derivatives in forward mode only.
 
@@ -33,6 +34,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     """
     op = "while_loop"
     leaves, structure = _carry.read(op, "init_val", init_val)
+    numbers = _carry.numbers(init_val)
 
     def holds(*carry: array) -> array:
         return _carry.predicate(op, cond_fun(structure.unflatten(carry)))
@@ -44,12 +46,18 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     while True:
         goes_on = holds(*leaves)
         found = answer(goes_on, leaves)
-        if found.some is None:
-            return structure.unflatten(deferred(while_loop, holds, step, leaves))
-        if not found.some:
+        if found.some is False:
             return structure.unflatten(leaves)
-        new = step(*leaves)
-        leaves = list(new) if found.all else _carry.chosen(goes_on, new, leaves)
+        if found.some is None and not numbers:
+            return structure.unflatten(deferred(while_loop, holds, step, leaves))
+        out = body_fun(structure.unflatten(leaves))
+        # Types settle with the first step, which is begun again where a number takes another type.
+        settled, numbers = _carry.promoted(numbers, leaves, out), []
+        if settled is not leaves or found.some is None:
+            leaves = settled
+            continue
+        new = _carry.alike(op, "the result of body_fun", out, leaves, structure)
+        leaves = new if found.all else _carry.chosen(goes_on, new, leaves)
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
@@ -77,10 +85,15 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
             i, end, val = carry
             return i + 1, end, body_fun(i, val)
 
-        begun = (*start, structure.unflatten(leaves))
+        begun = (*start, init_val)
         return while_loop(lambda carry: carry[0] < carry[1], step, begun)[2]
+    numbers = _carry.numbers(init_val)
     for i in range(first, last):
         out = body_fun(array(i, dtype), structure.unflatten(leaves))
+        settled, numbers = _carry.promoted(numbers, leaves, out), []
+        if settled is not leaves:
+            leaves = settled
+            out = body_fun(array(i, dtype), structure.unflatten(leaves))
         leaves = _carry.alike(op, "the result of body_fun", out, leaves, structure)
     return structure.unflatten(leaves)
 

@@ -39,12 +39,17 @@ def scan(
     """
     op = "scan"
     carry, structure = _carry.read(op, "init", init)
+    numbers = _carry.numbers(init)
     rows, row_structure = _rows_of(op, xs, length)
     step = _core.checkpoint(f) if checkpoint else f
     outs: list[list[array]] = []
     out_structure: TreeDef | None = None
     for row in reversed(rows) if reverse else rows:
         new, y = _stepped(step, structure.unflatten(carry), row_structure.unflatten(row))
+        settled, numbers = _carry.promoted(numbers, carry, new), []
+        if settled is not carry:
+            carry = settled
+            new, y = _stepped(step, structure.unflatten(carry), row_structure.unflatten(row))
         carry = _carry.alike(op, "the carry that f returns", new, carry, structure)
         if out_structure is None:
             leaves, out_structure = _carry.read(op, "what f returns for each row", y)
