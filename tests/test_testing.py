@@ -228,7 +228,7 @@ def test_a_rule_that_is_not_linear_in_its_cotangent():
 
 
 def test_wrong_use_of_check_rules():
-    with pytest.raises(TypeError, match="expected a custom_function"):
+    with pytest.raises(TypeError, match="expected a function with rules"):
         check_rules(pb.sin, [x3])
     with pytest.raises(ValueError, match="expected checks"):
         check_rules(product(), [x3, x3], ["grad"])

@@ -392,3 +392,15 @@ def test_trees_that_hold_themselves():
             pb.grad(lambda t: pb.array(1.0))(tree)
         with pytest.raises(RecursionError, match="deeper than 500"):
             pb.compile(lambda: 1, inputs=[tree])()
+
+
+def test_checks_of_rules_look_into_nodes():
+    from pullback.testing import check_grads, check_rules
+
+    f = product()
+    f.vjp(lambda primals, c, out: (Pair(c.a * primals[0].b, c.a * primals[0].a), c.b))
+    check_rules(f, (pair(), pb.array(1.0)))
+    check_grads(lambda m: m(pb.array(0.5)), (Model(),))
+    f.vjp(lambda primals, c, out: (Pair(c.a * primals[0].b, c.a * primals[0].b), c.b))
+    with pytest.raises(AssertionError, match=r"p\.b"):
+        check_rules(f, (pair(), pb.array(1.0)))

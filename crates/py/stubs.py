@@ -9,12 +9,15 @@ import pathlib
 import sys
 
 from pullback import _core
+from stub_texts import TREES, WRAPPERS
 
 TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
 
 HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
+
+from typing_extensions import disjoint_base
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -102,11 +105,14 @@ TYPES = {
     "constant_values": "_ArrayLike",
     "args": "Any",
     "shapes": "Sequence[int]",
+    "example_args": "Any",
+    "name": "str",
     "spec": "str",
 }
 # Where a name means something else in one function.
 LOCAL = {
     ("linspace", "start"): "float",
+    ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
     ("compile", "inputs"): "Any",
@@ -162,6 +168,11 @@ RETURNS = {
     "vjp": "tuple[list[Any], list[Any]]",
     "jvp": "tuple[list[Any], list[Any]]",
     "stop_gradient": "Any",
+    "linearize": "tuple[Any, ...]",
+    "vjp_fun": "tuple[Any, ...]",
+    "linear_transpose": "Callable[[Any], tuple[Any, ...]]",
+    "closure_convert": "tuple[Callable[..., Any], list[array]]",
+    "checkpoint_name": "Any",
     "pure_callback": "Any",
     "seed": "None",
     "item": "Any",
@@ -182,57 +193,6 @@ RETURNS = {
     "__dlpack_device__": "tuple[int, int]",
     "__divmod__": "tuple[array, array]",
 }
-WRAPPERS = """
-def grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{grad}
-def value_and_grad(fun: Callable[..., Any], argnums: {axes} = None, argnames: None | str | Sequence[str] = None, *, has_aux: bool = False) -> Callable[..., Any]:{value_and_grad}
-def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_size: int | None = None) -> Callable[_P, _R]:{vmap}
-def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:{checkpoint}
-def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:{compile}
-
-@final
-class custom_function(Generic[_P, _R]):{custom_function}
-    @property
-    def __wrapped__(self) -> Callable[_P, _R]: ...
-    def __new__(cls, fun: Callable[_P, _R], *, missing: str = "body", captured: str = "constant") -> Self: ...
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
-    @overload
-    def __get__(self, instance: None, owner: Any = None, /) -> custom_function[_P, _R]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
-    @overload
-    def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
-    @overload
-    def vjp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
-    @overload
-    def jvp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
-    @overload
-    def jvp(self, rule: None = None, *, symbolic_zeros: bool = False) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
-    @overload
-    def vmap(self, rule: Callable[..., Any]) -> custom_function[_P, _R]: ...
-    @overload
-    def vmap(self, rule: None = None) -> Callable[[Callable[..., Any]], custom_function[_P, _R]]: ...
-"""
-TREES = """
-_C = TypeVar("_C", bound=type)
-
-@final
-class TreeDef:{TreeDef}
-    @property
-    def num_leaves(self) -> int: ...
-    def unflatten(self, leaves: Iterable[Any]) -> Any: ...
-    def flatten_up_to(self, tree: Any, exact: bool = True) -> list[Any]: ...
-    def paths(self) -> list[tuple[Any, ...]]: ...
-    def names(self, root: str) -> list[str]: ...
-    def __hash__(self) -> int: ...
-
-def register_tree_node(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, Any], Any]) -> None:{register_tree_node}
-def register_tree_node_class(cls: _C) -> _C:{register_tree_node_class}
-def register_module(cls: _C) -> _C:{register_module}
-def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones: bool = False) -> tuple[list[Any], TreeDef]: ...
-def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
-def _watch_start(infinite: bool, warn: bool) -> None: ...
-def _watch_stop(finish: bool) -> None: ...
-"""
 TREE_FUNCTIONS = ["register_tree_node", "register_tree_node_class", "register_module"]
 WRAPPED = ["grad", "value_and_grad", "vmap", "checkpoint", "compile"]
 

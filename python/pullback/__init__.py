@@ -13,6 +13,7 @@ import math as _math
 import sys as _sys
 
 from pullback import _core
+from pullback import checkpoint_policies as checkpoint_policies
 from pullback import debug as debug
 from pullback import tree as tree
 from pullback import utils as utils
@@ -20,6 +21,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback.control import cond, fori_loop, switch, while_loop
 from pullback.doors import (
     CustomVjp,
     CustomVJPPrimal,
@@ -32,6 +34,9 @@ from pullback.doors import (
     once_differentiable,
     sequential_vmap,
 )
+from pullback.implicit import custom_linear_solve, custom_root
+from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
+from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
@@ -50,6 +55,7 @@ asarray = array
 concat = concatenate
 permute_dims = transpose
 pow = power
+remat = _core.checkpoint
 
 Array = array
 
@@ -67,10 +73,15 @@ __all__ = [
     "asarray",
     "asin",
     "asinh",
+    "associative_scan",
     "atan",
     "atan2",
     "atanh",
+    "checkpoint_policies",
     "concat",
+    "cond",
+    "custom_linear_solve",
+    "custom_root",
     "debug",
     "custom_gradient",
     "custom_jvp",
@@ -80,14 +91,23 @@ __all__ = [
     "sequential_vmap",
     "e",
     "euler_gamma",
+    "fori_loop",
+    "hessian",
     "inf",
     "io_callback",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
     "nan",
     "newaxis",
     "permute_dims",
     "pi",
     "pow",
     "random",
+    "remat",
+    "scan",
+    "switch",
     "tree",
     "utils",
+    "while_loop",
 ]

@@ -2,6 +2,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
+from typing_extensions import disjoint_base
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -453,13 +455,25 @@ def vmap(fun: Callable[_P, _R], in_axes: Any = 0, out_axes: Any = 0, *, axis_siz
     array([[3, 4],
            [6, 8]], dtype=int32)
     """
-def checkpoint(fun: Callable[_P, _R]) -> Callable[_P, _R]:
+@overload
+def checkpoint(fun: Callable[_P, _R], policy: Any = None) -> Callable[_P, _R]:
     """
     `fun`, which keeps no intermediate values for its gradient, and computes them again instead.
 
+    `policy` says which values are kept all the same: one of `pb.checkpoint_policies`, which know values by the names
+    that `pb.checkpoint_name` gives them. Without `fun` it is a decorator. Rules are used as they are without it, and
+    random numbers are drawn once.
+
     >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
     1.0
+    >>> @pb.checkpoint(policy=pb.checkpoint_policies.save_only_these_names("root"))
+    ... def f(x):
+    ...     return pb.checkpoint_name(pb.sqrt(x), "root") ** 3
+    >>> pb.grad(f)(pb.array(4.0)).item()
+    3.0
     """
+@overload
+def checkpoint(fun: None = None, policy: Any = None) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]: ...
 def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shapeless: bool = False) -> Callable[_P, _R]:
     """
     `fun`, whose Python code runs once for each structure of its arguments: shapes, types, and the values of what
@@ -471,8 +485,44 @@ def compile(fun: Callable[_P, _R], inputs: Any = None, outputs: Any = None, shap
     2.0
     """
 
+@disjoint_base
+class _Custom(Generic[_P, _R]):
+    @property
+    def __wrapped__(self) -> Callable[_P, _R]: ...
+    def __new__(cls, fun: Callable[_P, _R], *, missing: str = "derive", captured: str = "error", bind: bool = True) -> Self: ...
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+    @overload
+    def __get__(self, instance: None, owner: Any = None, /) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
+    def _define(
+        self,
+        *,
+        split: bool = False,
+        forward: Callable[..., Any] | None = None,
+        vjp: Callable[..., Any] | None = None,
+        jvp: Callable[..., Any] | None = None,
+        vmap: Callable[..., Any] | None = None,
+        symbolic_vjp: bool = False,
+        symbolic_jvp: bool = False,
+        once: bool = False,
+        nondiff: Sequence[int] = ...,
+    ) -> None: ...
+
 @final
-class custom_function(Generic[_P, _R]):
+class _Call:
+    @property
+    def args(self) -> tuple[Any, ...]: ...
+    @property
+    def kwargs(self) -> dict[str, Any]: ...
+    @property
+    def outputs(self) -> Any: ...
+    @property
+    def residuals(self) -> Any: ...
+    @property
+    def needs(self) -> tuple[bool, ...]: ...
+
+class custom_function(_Custom[_P, _R]):
     """
     A function with rules of its own for derivatives and batches.
 
@@ -493,14 +543,7 @@ class custom_function(Generic[_P, _R]):
     `"derive"` transposes the other rule, `"error"` raises. `captured` says what arrays from outside are to the
     function: `"constant"`, `"error"` or `"differentiate"`.
     """
-    @property
-    def __wrapped__(self) -> Callable[_P, _R]: ...
     def __new__(cls, fun: Callable[_P, _R], *, missing: str = "body", captured: str = "constant") -> Self: ...
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
-    @overload
-    def __get__(self, instance: None, owner: Any = None, /) -> custom_function[_P, _R]: ...
-    @overload
-    def __get__(self, instance: object, owner: Any = None, /) -> Callable[..., _R]: ...
     @overload
     def vjp(self, rule: Callable[..., Any], *, symbolic_zeros: bool = False) -> custom_function[_P, _R]: ...
     @overload
@@ -586,6 +629,7 @@ def _tree_flatten(tree: Any, is_leaf: Callable[[Any], bool] | None = None, nones
 def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]: ...
 def _watch_start(infinite: bool, warn: bool) -> None: ...
 def _watch_stop(finish: bool) -> None: ...
+def _record(fun: Callable[..., Any], example_args: tuple[Any, ...]) -> Any: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `|x|`. Its derivative at 0 is 0."""
@@ -706,12 +750,37 @@ def broadcast_to(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _Strea
     """
 def ceil(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smallest integer that is not below."""
+def checkpoint_name(x: Any, name: str) -> Any:
+    """
+    `x` itself, an array or a tree of arrays, by a name that policies of `checkpoint` know it by.
+
+    >>> keep = pb.checkpoint_policies.save_only_these_names("sine")
+    >>> f = pb.checkpoint(lambda x: pb.checkpoint_name(pb.sin(x), "sine") ** 2, policy=keep)
+    >>> pb.grad(f)(pb.array(0.0)).item()
+    0.0
+    """
 def clip(a: _ArrayLike, /, a_min: _ArrayLike | None, a_max: _ArrayLike | None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements, those below one bound or above the other replaced by it.
 
     >>> pb.clip(pb.array([1, 5, 9]), 2, 8)
     array([2, 5, 8], dtype=int32)
+    """
+def closure_convert(fun: Callable[..., Any], *example_args: Any) -> tuple[Callable[..., Any], list[array]]:
+    """
+    `fun` as a function of what it captured: `(converted, consts)`, where `converted(*args, *consts)` is `fun(*args)`.
+
+    `consts` are the captured arrays that depend on a transform that is open: whoever calls `converted` can
+    differentiate by them, and map over them. `fun` is called once, on arguments like the examples: arrays, or whatever
+    has a shape and a dtype.
+
+    >>> def f(a):
+    ...     converted, consts = pb.closure_convert(lambda x: a * x, pb.array(1.0))
+    ...     return len(consts) * converted(pb.array(3.0), *consts)
+    >>> pb.grad(f)(pb.array(2.0)).item()
+    3.0
+    >>> pb.closure_convert(lambda x: 2 * x, pb.array(1.0))[1]
+    []
     """
 def concatenate(arrays: Sequence[_ArrayLike] | array, axis: None | int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -903,6 +972,31 @@ def less(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> 
     """Elementwise `a < b`, with broadcasting."""
 def less_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a <= b`, with broadcasting."""
+def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], tuple[Any, ...]]:
+    """
+    The transpose of `fun`, which is linear in its arguments: a function of a cotangent, shaped as the result of `fun`,
+    that returns a tuple shaped as the arguments.
+
+    `primals` are arrays, or whatever has a shape and a dtype, such as `pb.ShapeDtypeStruct`; their elements do not
+    matter. A function that is not linear is a `RuleError` that names the operation.
+
+    >>> x = pb.ShapeDtypeStruct((3,), pb.float32)
+    >>> back = pb.linear_transpose(lambda x: 2 * x.sum(), x)
+    >>> back(pb.array(1.0))
+    (array([2., 2., 2.], dtype=float32),)
+    """
+def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """
+    What `fun` returns at `primals`, and its derivative there, a function of tangents.
+
+    `fun` is called once: `f_jvp(*tangents)` pushes tangents, shaped as the primals, through what it recorded, by the
+    rules of the custom functions in it, as often as it is called and under any transform. With `has_aux`, `fun`
+    returns `(result, aux)`, and `aux` is returned as a third.
+
+    >>> y, f_jvp = pb.linearize(lambda x: x**3, pb.array(2.0))
+    >>> y.item(), f_jvp(pb.array(1.0)).item(), f_jvp(pb.array(0.5)).item()
+    (8.0, 12.0, 6.0)
+    """
 def linspace(start: float, stop: float, num: int = 50, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Numbers at equal distances from `start` to `stop`, both included.
@@ -1280,6 +1374,17 @@ def vjp(fun: Callable[..., Any], primals: Any, cotangents: Any) -> tuple[list[An
     >>> outs, vjps = pb.vjp(pb.sin, [pb.array(0.0)], [pb.array(2.0)])
     >>> vjps[0].item()
     2.0
+    """
+def vjp_fun(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """
+    What `fun` returns at `primals`, and the way back, a function of a cotangent: `vjp` as JAX has it.
+
+    The cotangent is shaped as the result of `fun`, which is called once; the gradients come as a tuple, one for each
+    primal. With `has_aux`, `fun` returns `(result, aux)`, and `aux` is returned as a third.
+
+    >>> y, pullback = pb.vjp_fun(lambda x, y: {"product": x * y}, pb.array(2.0), pb.array(5.0))
+    >>> [g.item() for g in pullback({"product": pb.array(1.0)})]
+    [5.0, 2.0]
     """
 def where(condition: _ArrayLike, x: _ArrayLike, y: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """

@@ -199,21 +199,12 @@ def test_an_unbatched_output():
     near(b, [5.0, 5, 5])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an unbatched output is repeated inside the node, so it counts as one that varies"
-)
 def test_an_unbatched_output_may_leave_without_the_axis():
     f = pb.custom_function(lambda x: (x, pb.array(5.0)))
     f.vmap(lambda x, axis: ((x, pb.array(5.0)), (axis, None)))
     near(pb.vmap(f, out_axes=(0, None))(X)[1], 5.0)
 
 
-APART = (
-    "under an outer derivative, a call on what is not mapped counts as one that varies, see the test above"
-)
-
-
-@pytest.mark.xfail(strict=True, reason=APART)
 def test_a_shared_call_may_leave_without_the_axis_under_a_derivative():
     f = probe("vjp")
 
@@ -224,7 +215,6 @@ def test_a_shared_call_may_leave_without_the_axis_under_a_derivative():
     near(pb.grad(shared)(pb.array(3.0)), 30.0)
 
 
-@pytest.mark.xfail(strict=True, reason=APART)
 def test_a_shared_call_has_a_value_under_a_derivative():
     f = probe("vjp")
 

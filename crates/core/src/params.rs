@@ -1,5 +1,7 @@
 //! Arguments of operations that are not arrays.
 
+use std::sync::Arc;
+
 use pullback_base::{Dtype, Shape};
 
 use crate::callback::HostCall;
@@ -35,6 +37,8 @@ pub enum Params {
     },
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
+    /// What a user calls an array.
+    Name(Arc<str>),
     /// A closure of the host, and what it returns.
     Host(Box<HostCall>),
 }

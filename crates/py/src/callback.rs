@@ -123,7 +123,7 @@ fn declared(name: &str, tree: &Bound<'_, PyAny>) -> PyResult<(Tree, Vec<Aval>)> 
 }
 
 /// Arguments whose numbers and foreign arrays are arrays: a function of arrays gets nothing else, and a map can map it.
-fn lifted(py: Python<'_>, arrays: Vec<Array>, tree: &Tree) -> PyResult<(Vec<Array>, Tree)> {
+pub fn lifted(py: Python<'_>, arrays: Vec<Array>, tree: &Tree) -> PyResult<(Vec<Array>, Tree)> {
     let (mut given, mut all, mut parts) = (arrays.into_iter(), Vec::new(), Vec::new());
     for part in tree.0.iter() {
         let found = match part {

@@ -255,9 +255,12 @@ impl Custom {
         let rule = |fun: Option<&Bound<'_, PyAny>>| fun.map(|fun| Arc::new(Rule::new(fun, style)));
         let (forward, vjp, jvp, vmap) = (rule(forward), rule(vjp), rule(jvp), rule(vmap));
         self.register(move |rules| {
+            if forward.is_some() || vjp.is_some() {
+                // A rule goes with the forward pass that it was given with.
+                rules.forward = forward;
+            }
             if vjp.is_some() {
-                // A vjp rule goes with the forward pass that it was given with.
-                (rules.forward, rules.vjp, rules.symbolic_vjp) = (forward, vjp, symbolic_vjp);
+                (rules.vjp, rules.symbolic_vjp) = (vjp, symbolic_vjp);
             }
             if jvp.is_some() {
                 (rules.jvp, rules.symbolic_jvp) = (jvp, symbolic_jvp);

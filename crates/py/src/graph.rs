@@ -44,6 +44,7 @@ fn params_of(params: &Params) -> String {
         Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) | Params::Host(_) => {
             String::new()
         }
+        Params::Name(name) => name.to_string(),
         Params::Axis(axis) => format!("axis={axis}"),
         Params::Axes(axes) => format!("axes={axes:?}"),
         Params::Slice { start, step, .. } | Params::Place { start, step, .. } => {

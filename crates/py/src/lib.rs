@@ -2,7 +2,7 @@
 //!
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
-//! `grads`, `listed`, `vmap`, `compile`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
+//! `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
 //! `handed`, `answers`, `conform` and `site` the functions with rules of their own; `callback` the
 //! calls from a graph back to Python; `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
 
@@ -11,6 +11,7 @@ mod args;
 mod array;
 mod buffer;
 mod callback;
+mod checkpoint;
 mod compile;
 mod conform;
 mod convert;
@@ -29,12 +30,14 @@ mod grads;
 mod graph;
 mod handed;
 mod index;
+mod linear;
 mod listed;
 mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
 mod places;
 mod random;
+mod record;
 mod rules;
 mod show;
 mod site;
@@ -114,7 +117,10 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         eval::{eval, async_eval, synchronize, explain, info, _live_nodes};
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
-        vmap::{vmap, checkpoint, _mapped};
+        vmap::{vmap, _mapped};
+        checkpoint::{checkpoint, checkpoint_name};
+        linear::{linearize, vjp_fun, linear_transpose};
+        record::{_record, closure_convert};
         treedef::{_tree_flatten};
         graph::{_graph};
         watch::{_watch_start, _watch_stop};

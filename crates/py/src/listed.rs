@@ -1,14 +1,15 @@
 //! Primals, tangents and cotangents as Python gives them: sequences of trees.
 
-use pullback::Array;
 use pullback::custom::Value;
 use pullback::promote::scalar_dtype;
+use pullback::{Array, Aval};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::array::PyArray;
 use crate::conform::Conform;
+use crate::operators::weak;
 use crate::tree::{self, Part, Shape, Tree};
 
 /// The items of a sequence of trees; an array, a dict, a module or a node by itself is one item.
@@ -100,6 +101,35 @@ pub fn returned(op: &str, result: &Bound<'_, PyAny>) -> PyResult<Listed> {
         return Listed::of(op, "results", result);
     }
     Listed::of(op, "results", PyTuple::new(result.py(), [result])?.as_any())
+}
+
+/// The arrays of `value` in the places of a tree's arrays, which are of the types of `like`: by key and position, with
+/// numbers where those are scalars, and `None` for zero.
+pub fn placed(
+    op: &str,
+    what: &str,
+    tree: &Tree,
+    like: &[Aval],
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Vec<Option<Array>>> {
+    let mut conform = Conform::new(tree, 0);
+    if let Err(misfit) = conform.read(Some(value), what)? {
+        let text = format!("[{op}] expected {what} in their places, got {misfit}");
+        return Err(PyValueError::new_err(text));
+    }
+    let place = |(i, (found, aval)): (usize, (Value, &Aval))| match found {
+        Value::Array(array) => Ok(Some(array)),
+        Value::None => Ok(None),
+        Value::Scalar(number) if aval.shape.is_empty() && aval.dtype.is_inexact() => {
+            weak(number, aval.dtype).map(Some)
+        }
+        Value::Scalar(number) => Ok(Some(Array::scalar(number, scalar_dtype(number)))),
+        Value::Tuple(_) | Value::Other(_) => {
+            let text = format!("[{op}] expected {aval} for array {i} of {what}, got something else");
+            Err(PyTypeError::new_err(text))
+        }
+    };
+    conform.found.into_iter().zip(like).enumerate().map(place).collect()
 }
 
 /// Scalars given as Python numbers take the types of what they belong to.

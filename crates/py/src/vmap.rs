@@ -1,10 +1,10 @@
-//! `vmap` and `checkpoint`, over trees.
+//! `vmap`, over trees; what other functions of functions do with arguments and results.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pullback::Array;
-use pullback::transform::{self, batch_size, out_axis};
+use pullback::transform::{self, Out, batch_size};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -13,7 +13,6 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::conform::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
-use crate::site;
 use crate::tree::{self, Tree};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
@@ -156,13 +155,13 @@ impl Mapped {
             };
             run().map_err(host)
         };
-        let outs = transform::vmap(&inner, &arrays, &axes, Some(size)).or_raise()?;
+        let outs = transform::vmap_outs(&inner, &arrays, &axes, Some(size)).or_raise()?;
         wrap::warn(py)?;
         let shape =
             shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
         let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
-        let place = |(out, axis): (&(Array, Option<usize>), Option<isize>)| -> PyResult<Array> {
-            let ndim = out.0.ndim() + usize::from(out.1.is_none());
+        let place = |(out, axis): (&Out, Option<isize>)| -> PyResult<Array> {
+            let ndim = out.ndim() + 1;
             let at = match axis {
                 Some(axis) if axis < 0 => Some(axis + ndim as isize),
                 other => other,
@@ -171,35 +170,11 @@ impl Mapped {
                 let text = format!("expected an out axis of {ndim} axes, got {}", axis.unwrap_or(0));
                 return Err(misfit(text));
             }
-            out_axis(out, at.map(|at| at as usize), size).or_raise()
+            out.at(at.map(|at| at as usize), size).or_raise()
         };
         let placed = outs.iter().zip(wanted).map(place).collect::<PyResult<Vec<Array>>>()?;
         shape.rebuild(py, &placed)
     }
-}
-
-/// A function that is computed again for its gradient, and keeps nothing of what it computed on the way.
-#[pyclass(frozen, dict, weakref, module = "pullback")]
-pub struct Checkpointed {
-    fun: Py<PyAny>,
-}
-
-looks_like_its_function!(Checkpointed);
-
-impl Checkpointed {
-    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.fun)
-    }
-}
-
-/// `fun`, which keeps no intermediate values for its gradient, and computes them again instead.
-///
-/// >>> pb.grad(pb.checkpoint(lambda x: pb.sin(pb.sin(x))))(pb.array(0.0)).item()
-/// 1.0
-#[pyfunction]
-pub fn checkpoint(fun: &Bound<'_, PyAny>) -> PyResult<Py<Checkpointed>> {
-    wrap::callable(fun, "checkpoint")?;
-    wrap::dressed(fun, Checkpointed { fun: fun.clone().unbind() })
 }
 
 /// Where a call left the structure of what it returned.
@@ -215,38 +190,6 @@ pub fn keep(slot: &Slot, tree: Tree) {
 pub fn kept(slot: &Slot) -> PyResult<Tree> {
     let tree = slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
     tree.ok_or_else(|| convert::broken("[call] expected the function to be called"))
-}
-
-#[pymethods]
-impl Checkpointed {
-    #[pyo3(signature = (*args, **kwargs))]
-    fn __call__<'py>(
-        &self,
-        py: Python<'py>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        if !transform::any_active() {
-            return self.fun.bind(py).call(args, kwargs);
-        }
-        let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
-        let slot = Slot::default();
-        let (fun, keeper) = (self.fun.clone_ref(py), slot.clone());
-        let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
-            Python::attach(|py| {
-                let (arrays, tree) = call_tree(fun.bind(py), &tree, leaves)?;
-                keep(&keeper, tree);
-                Ok(arrays)
-            })
-            .map_err(host)
-        };
-        let outs = guard(|| transform::checkpoint(inner, &arrays, site::caller(py)).or_raise())?;
-        kept(&slot)?.rebuild(py, &outs)
-    }
-
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
-        Ok((wrap::maker(py, "checkpoint")?, PyTuple::new(py, [self.fun.bind(py)])?))
-    }
 }
 
 /// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.

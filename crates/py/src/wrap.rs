@@ -78,6 +78,14 @@ pub fn maker<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     py.import("pullback._core")?.getattr(name)
 }
 
+/// Whether an object has its contents: the collector may come by while its dict is made, before they are written.
+pub fn is_made(fun: &Py<PyAny>) -> bool {
+    let field = std::ptr::from_ref(fun).cast::<*mut pyo3::ffi::PyObject>();
+    // SAFETY: the field is a pointer, and Python hands out objects filled with zeros; read as what may be null, which
+    // the field's own type rules out.
+    !unsafe { std::ptr::read_volatile(field) }.is_null()
+}
+
 /// Methods that every wrapper class has; `$fun` is the field with the function.
 macro_rules! looks_like_its_function {
     ($class:ident) => {
@@ -101,7 +109,7 @@ macro_rules! looks_like_its_function {
             }
 
             fn __traverse__(&self, visit: pyo3::gc::PyVisit<'_>) -> Result<(), pyo3::gc::PyTraverseError> {
-                self.visit(&visit)
+                if $crate::wrap::is_made(&self.fun) { self.visit(&visit) } else { Ok(()) }
             }
         }
     };

@@ -22,9 +22,21 @@ use crate::walk::{id, visited};
 pub(crate) struct Entry {
     pub array: Array,
     pub axis: Option<usize>,
+    /// It has the axis, and all examples are the same: a result that was repeated for the sake of its cotangents.
+    pub uniform: bool,
 }
 
 impl Entry {
+    /// An array with its batch axis, along which it may vary.
+    pub fn new(array: Array, axis: Option<usize>) -> Entry {
+        Entry { array, axis, uniform: false }
+    }
+
+    /// Whether it is the same for all examples.
+    pub fn shared(&self) -> bool {
+        self.axis.is_none() || self.uniform
+    }
+
     /// With the batch axis at `axis`, repeated if there was none.
     pub fn at(&self, axis: usize, size: usize) -> Result<Array> {
         match self.axis {
@@ -62,6 +74,13 @@ pub(crate) fn diagonal(x: &Array, n: usize) -> Result<Array> {
     fun::index::take(&fun::reshape(x, merged)?, &index)
 }
 
+/// Arrays with the batch axis in front; the last flag stands for the rest.
+fn in_front(arrays: impl IntoIterator<Item = Array>, uniform: &[bool]) -> SmallVec<[Entry; 1]> {
+    let flag = |i: usize| uniform.get(i).or(uniform.last()).is_some_and(|&uniform| uniform);
+    let entry = |(i, array)| Entry { array, axis: Some(0), uniform: flag(i) };
+    arrays.into_iter().enumerate().map(entry).collect()
+}
+
 /// A node and the batched forms of its outputs.
 type Replayed = (Arc<Node>, SmallVec<[Entry; 1]>);
 
@@ -86,7 +105,8 @@ impl Drop for Scope {
     fn drop(&mut self) {
         // Moved out first: dropping nodes may run code that looks here.
         let mut memo = std::mem::take(&mut *self.0.lock());
-        memo.retain(|_, (node, _)| matches!(node.kind, NodeKind::Tracer(_)));
+        let lead = self.0.lead.get().map(|lead| id(lead.node()));
+        memo.retain(|at, (node, _)| matches!(node.kind, NodeKind::Tracer(_)) || Some(*at) == lead);
         *self.0.lock() = memo;
     }
 }
@@ -132,14 +152,20 @@ impl VmapTrace {
     /// A mapped leaf that means nothing: what waits for it is mapped too.
     pub fn lead(&self) -> Result<Array> {
         let zero = Array::scalar(pullback_base::Scalar::Int(0), pullback_base::Dtype::I32);
-        let entry = Entry { array: repeat(&zero, 0, self.size)?, axis: Some(0) };
-        Ok(self.lead.get_or_init(|| self.leaf(&entry)).clone())
+        let entry = Entry { array: repeat(&zero, 0, self.size)?, axis: Some(0), uniform: true };
+        let make = || {
+            // It has a value, which is the same for all examples: so has what waits for it.
+            let leaf = zero.alias(self.number);
+            self.remember(leaf.node(), SmallVec::from_elem(entry, 1));
+            leaf
+        };
+        Ok(self.lead.get_or_init(make).clone())
     }
 
-    /// Says what the outputs of `node` are, batched: `values` with the batch axis first.
-    pub fn set(&self, node: &Arc<Node>, values: impl IntoIterator<Item = Array>) {
-        let entries = values.into_iter().map(|array| Entry { array, axis: Some(0) }).collect();
-        self.remember(node, entries);
+    /// Says what the outputs of `node` are, batched: `values` with the batch axis first, and whether all examples are
+    /// the same.
+    pub fn set(&self, node: &Arc<Node>, values: impl IntoIterator<Item = Array>, uniform: &[bool]) {
+        self.remember(node, in_front(values, uniform));
     }
 
     /// Whether leaves numbered `number` are mapped by this trace or by one that it continues.
@@ -149,7 +175,7 @@ impl VmapTrace {
 
     fn known(&self, array: &Array) -> Option<Entry> {
         if array.number() < self.floor {
-            return Some(Entry { array: array.clone(), axis: None });
+            return Some(Entry::new(array.clone(), None));
         }
         self.remembered(array)
     }
@@ -184,13 +210,10 @@ impl VmapTrace {
             let _here = place::on(Some(node.device));
             let _from = origin::from(node, How::Copy);
             let entries = if inputs.iter().all(|entry| entry.axis.is_none()) {
-                node.outputs().into_iter().map(|array| Entry { array, axis: None }).collect()
+                node.outputs().into_iter().map(|array| Entry::new(array, None)).collect()
             } else if let NodeKind::Custom = node.kind {
                 match batched::replay(self, node, &inputs, &|x| self.known(x))? {
-                    batched::Step::Done(values) => {
-                        let lead = |array| Entry { array, axis: Some(0) };
-                        values.outputs().into_iter().map(lead).collect()
-                    }
+                    batched::Step::Done(values, uniform) => in_front(values.outputs(), &uniform),
                     batched::Step::Needs(more) => {
                         stack.extend(more);
                         continue;
@@ -210,7 +233,7 @@ impl VmapTrace {
             // Stays a leaf, with its number: the batched body ends where the body did.
             NodeKind::Alias => {
                 let array = inputs[0].array.alias(node.trace);
-                return Ok(SmallVec::from_elem(Entry { array, axis: inputs[0].axis }, 1));
+                return Ok(SmallVec::from_elem(Entry { array, ..inputs[0].clone() }, 1));
             }
             NodeKind::Op(op, params) => (*op, params),
             _ => unreachable!("a leaf has no inputs, a custom node is replayed elsewhere"),
@@ -221,13 +244,14 @@ impl VmapTrace {
                 let avals: SmallVec<[&Aval; 3]> = operands.iter().map(Array::aval).collect();
                 let params = lead(params, self.size, &avals);
                 let outs = Array::apply_all(op, params, &xs.iter().collect::<SmallVec<[&Array; 3]>>())?;
-                Ok(outs.into_iter().map(|array| Entry { array, axis: Some(0) }).collect())
+                Ok(in_front(outs, &[inputs.iter().all(Entry::shared)]))
             }
             Batch::Custom(rule) => {
                 let xs = inputs.iter().map(Entry::lead).collect::<Result<Vec<Array>>>()?;
                 let axes: Vec<Option<usize>> = inputs.iter().map(|entry| entry.axis.map(|_| 0)).collect();
                 let outs = rule(params, &xs, &axes, self.size)?;
-                Ok(outs.into_iter().map(|(array, axis)| Entry { array, axis }).collect())
+                let uniform = inputs.iter().all(Entry::shared);
+                Ok(outs.into_iter().map(|(array, axis)| Entry { array, axis, uniform }).collect())
             }
             Batch::Missing(why) => Err(Error::rule(format!("'{}' has no batched form: {why}", op.name))),
         }

@@ -1,7 +1,7 @@
 //! Floor 3: from a function and its graph to the graph of its derivative, of its batch, of its recomputation.
 //!
 //! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
-//! `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
+//! `linearized`, `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
 //! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it. Nothing here evaluates.
 //!
 //! ```
@@ -20,6 +20,7 @@
 
 pub mod custom;
 pub mod forward;
+pub mod linearized;
 pub mod recorded;
 pub mod resolve;
 pub mod reverse;
@@ -34,15 +35,17 @@ mod substitute;
 use pullback_base::Result;
 use pullback_core::Array;
 
-pub use custom::{Custom, checkpoint, take_warnings};
+pub use custom::{Custom, Policy, checkpoint, checkpoint_with, take_warnings};
 pub use forward::{jvp, jvp_dense};
+pub use linearized::{Pushforward, Transposed, linear_transpose, linearize};
+pub use pullback_core::custom::fence::checkpoint_name;
 pub use pullback_core::fun::stop_gradient;
 pub use recorded::{Recorded, record};
 pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
 pub use stack::{Outside, any_active, effect, outside, unmapped};
-pub use traced::{Traced, trace};
-pub use vmap::{batch_size, out_axis, vmap};
+pub use traced::{Traced, closed, trace};
+pub use vmap::{Out, batch_size, out_axis, vmap, vmap_outs};
 
 /// A function of arrays.
 pub type Fun<'a> = dyn Fn(&[Array]) -> Result<Vec<Array>> + 'a;

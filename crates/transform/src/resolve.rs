@@ -40,6 +40,7 @@ pub fn no_value(array: &Array, of: &str) -> Error {
     let fix = match (open, of) {
         (true, "compile") => "; call host code through pure_callback",
         (true, "vmap") => "; call host code through pure_callback, or give the custom function a vmap rule",
+        (true, "linear_transpose") => "; what is linear in an array need not look at it",
         (true, _) => "; a rule to be transposed must not ask for elements, so give both rules",
         (false, _) => "; return it from the function instead of keeping it",
     };

@@ -10,11 +10,18 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::walk::{all_edges, id, sorted};
 
-/// Rebuilds over `to` what depends on `from`. Custom nodes stay custom nodes with their rules; bodies and
-/// residuals are rebuilt along, so nothing of the first graph is kept alive. Closures of rules keep what they
-/// captured, so the values put in place must be equal ones.
-pub(crate) fn substitute(outs: &[Array], from: &[Array], to: &[Array], floor: u64) -> Result<Vec<Array>> {
-    rebuild(outs, &order(outs, from, &[], floor), from, to, &|call| Some(call.owner.clone()))
+/// Rebuilds over `to` what depends on `from`, with what `put` says in place of each new array, of which it is told the
+/// old one. Custom nodes stay custom nodes with their rules; bodies and residuals are rebuilt along, so nothing of the
+/// first graph is kept alive but what `put` keeps. Closures of rules keep what they captured, so the values put in
+/// place must be equal ones.
+pub(crate) fn substitute(
+    outs: &[Array],
+    from: &[Array],
+    to: &[Array],
+    floor: u64,
+    put: &dyn Fn(&Array, Array) -> Result<Array>,
+) -> Result<Vec<Array>> {
+    rebuild_with(outs, &order(outs, from, &[], floor), from, to, &|call| Some(call.owner.clone()), put)
 }
 
 /// Nodes that have to be rebuilt, each after what it holds. The walk ends at `ends` as well.
@@ -43,6 +50,17 @@ pub(crate) fn rebuild(
     to: &[Array],
     owner: &dyn Fn(&CustomCall) -> Option<Owner>,
 ) -> Result<Vec<Array>> {
+    rebuild_with(outs, order, from, to, owner, &|_, new| Ok(new))
+}
+
+fn rebuild_with(
+    outs: &[Array],
+    order: &[Arc<Node>],
+    from: &[Array],
+    to: &[Array],
+    owner: &dyn Fn(&CustomCall) -> Option<Owner>,
+    put: &dyn Fn(&Array, Array) -> Result<Array>,
+) -> Result<Vec<Array>> {
     let mut known: FxHashMap<Key, Array> = from.iter().map(Array::key).zip(to.iter().cloned()).collect();
     for node in order {
         let get = |x: &Array| known.get(&x.key()).cloned().unwrap_or_else(|| x.clone());
@@ -70,7 +88,7 @@ pub(crate) fn rebuild(
             }
         };
         for (old, new) in node.outputs().iter().zip(new) {
-            known.insert(old.key(), new);
+            known.insert(old.key(), put(old, new)?);
         }
     }
     Ok(outs.iter().map(|out| known.get(&out.key()).cloned().unwrap_or_else(|| out.clone())).collect())

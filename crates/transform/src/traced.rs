@@ -56,11 +56,39 @@ pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
     let effects = stack::take_effects(number);
     let outs = tied(outs?, &effects)?;
     drop(trace);
-    let order = order(&outs, &leaves, &[], number);
     let captured = boundary(&outs, &leaves, number);
-    let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
-    let rules = order.iter().any(has_rule);
-    Ok(Traced { record: Arc::new(Record { leaves, number }), outs, order, captured, rules })
+    Ok(Traced::over(Record { leaves, number }, outs, captured))
+}
+
+/// As `trace`, with what `f` captured and what depends on an active trace as further arguments, which are answered
+/// as well: the record is of use when those traces have ended, and its derivatives by them are the caller's.
+///
+/// ```
+/// use pullback_base::{Aval, Dtype, Scalar};
+/// use pullback_core::Array;
+/// use pullback_transform::{closed, grad};
+///
+/// # fn main() -> pullback_base::Result<()> {
+/// let x = Array::scalar(Scalar::Float(3.), Dtype::F32);
+/// let captures = |x: &[Array]| {
+///     let (times, captured) = closed(&|y| Ok(vec![&x[0] * &y[0]]), &[Aval::new([], Dtype::F32)])?;
+///     assert_eq!(captured.len(), 1);
+///     times.call(&[x[0].clone(), captured[0].clone()])
+/// };
+/// grad(&captures, &[x], &[0])?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// What `f` answers.
+pub fn closed(f: &Fun, avals: &[Aval]) -> Result<(Traced, Vec<Array>)> {
+    let Traced { record, outs, captured, .. } = trace(f, avals)?;
+    // A number may be that of a trace long closed: what depends on that alone is a constant.
+    let depends = |array: &Array| stack::owner(array, |_| true).is_some();
+    let found: Vec<Array> = captured.into_iter().filter(depends).collect();
+    let leaves = [record.leaves.as_slice(), &found].concat();
+    Ok((Traced::over(Record { leaves, number: record.number }, outs, Vec::new()), found))
 }
 
 /// Results that wait for the effects of the function: whoever asks for one of them has them all.
@@ -76,6 +104,13 @@ fn tied(outs: Vec<Array>, effects: &[Array]) -> Result<Vec<Array>> {
 }
 
 impl Traced {
+    fn over(record: Record, outs: Vec<Array>, captured: Vec<Array>) -> Traced {
+        let order = order(&outs, &record.leaves, &[], record.number);
+        let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
+        let rules = order.iter().any(has_rule);
+        Traced { record: Arc::new(record), outs, order, captured, rules }
+    }
+
     /// The function of `args`: its graph, with rules and all, over them.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Vectorization: the function.
 
 use pullback_base::{Error, Result};
-use pullback_core::Array;
+use pullback_core::{Array, fun};
 
 use crate::batch::{Entry, map};
 use crate::{Fun, count};
@@ -12,7 +12,7 @@ use crate::{Fun, count};
 ///
 /// ```
 /// use pullback_base::{Dtype, Scalar, Aval};
-/// use pullback_core::Array;
+/// use pullback_core::{Array, fun};
 /// use pullback_transform::{out_axis, vmap};
 ///
 /// # fn main() -> pullback_base::Result<()> {
@@ -33,11 +33,62 @@ pub fn vmap(
     axes: &[Option<usize>],
     axis_size: Option<usize>,
 ) -> Result<Vec<(Array, Option<usize>)>> {
+    Ok(vmap_outs(f, args, axes, axis_size)?.into_iter().map(|out| (out.0.array, out.0.axis)).collect())
+}
+
+/// A result of `vmap`, which knows more of its examples than where they are.
+pub struct Out(Entry);
+
+impl Out {
+    /// How many axes one example has.
+    pub fn ndim(&self) -> usize {
+        self.0.array.ndim() - usize::from(self.0.axis.is_some())
+    }
+
+    /// With the mapped axis where it is wanted; repeated where it has none. `None` wants a result that is the same for
+    /// all examples.
+    ///
+    /// # Errors
+    /// `Value` if there is no such place, or if an array that varies is wanted without the axis.
+    pub fn at(&self, wanted: Option<usize>, size: usize) -> Result<Array> {
+        let Entry { array, axis, uniform } = &self.0;
+        let own = self.ndim();
+        match (wanted, axis) {
+            (Some(to), _) if to > own => {
+                let text = format!("[vmap] expected an out axis up to {own}, got {to} for {}", array.aval());
+                Err(Error::value(text))
+            }
+            (Some(to), _) => self.0.at(to, size),
+            (None, None) => Ok(array.clone()),
+            (None, Some(axis)) if *uniform && size > 0 => {
+                let one = fun::narrow(array, *axis, 0, 1)?;
+                fun::reshape(&one, array.shape().without(*axis))
+            }
+            (None, Some(_)) => {
+                let text = format!(
+                    "[vmap] expected a result without a mapped axis for out axis None, got {} that varies",
+                    array.aval()
+                );
+                Err(Error::value(text + "; reduce it within the function, or give it an axis"))
+            }
+        }
+    }
+}
+
+/// As `vmap`, with results to be asked for any out axis.
+///
+/// # Errors
+/// As `vmap`.
+pub fn vmap_outs(
+    f: &Fun,
+    args: &[Array],
+    axes: &[Option<usize>],
+    axis_size: Option<usize>,
+) -> Result<Vec<Out>> {
     let size = batch_size(args, axes, axis_size)?;
-    let entries: Vec<Entry> =
-        args.iter().zip(axes).map(|(x, axis)| Entry { array: x.clone(), axis: *axis }).collect();
+    let entries: Vec<Entry> = args.iter().zip(axes).map(|(x, axis)| Entry::new(x.clone(), *axis)).collect();
     let results = map(size, None, &entries, |leaves| Ok(f(leaves)?.into_iter().map(Some).collect()))?;
-    Ok(results.into_iter().flatten().map(|entry| (entry.array, entry.axis)).collect())
+    Ok(results.into_iter().flatten().map(Out).collect())
 }
 
 /// The length of the mapped axes, on which all must agree.
@@ -76,20 +127,5 @@ pub fn batch_size(args: &[Array], axes: &[Option<usize>], axis_size: Option<usiz
 /// # Errors
 /// `Value` if there is no such place, or if an array that varies is wanted without the axis.
 pub fn out_axis((array, axis): &(Array, Option<usize>), wanted: Option<usize>, size: usize) -> Result<Array> {
-    let own = array.ndim() - usize::from(axis.is_some());
-    match wanted {
-        Some(to) if to > own => {
-            let text = format!("[vmap] expected an out axis up to {own}, got {to} for {}", array.aval());
-            Err(Error::value(text))
-        }
-        Some(to) => Entry { array: array.clone(), axis: *axis }.at(to, size),
-        None if axis.is_none() => Ok(array.clone()),
-        None => {
-            let text = format!(
-                "[vmap] expected a result without a mapped axis for out axis None, got {} that varies",
-                array.aval()
-            );
-            Err(Error::value(text + "; reduce it within the function, or give it an axis"))
-        }
-    }
+    Out(Entry::new(array.clone(), *axis)).at(wanted, size)
 }

@@ -2,47 +2,83 @@
 
 from typing import Any
 
+from pullback._core import array
+from pullback.doors.zeros import INEXACT
 
-class Hidden:
-    """What a context knows besides the user's attributes."""
 
-    saved: tuple[Any, ...] | None = None
-    saved_forward: tuple[Any, ...] | None = None
-    fixed: tuple[Any, ...] = ()
-    dirty: tuple[Any, ...] = ()
-    materialize: bool = True
+def _differentiable(arg: Any) -> bool:
+    return isinstance(arg, array) and arg.dtype in INEXACT
 
 
 class Context:
     """What `forward` leaves for `backward` and `jvp`: saved arrays, and attributes of any kind."""
 
-    def __init__(self, needs: tuple[bool, ...]):
-        self.needs_input_grad = needs
-        self._hidden = Hidden()
+    # What is not the user's own has a slot: the object's dict holds the user's attributes and no more.
+    __slots__ = (
+        "__dict__",
+        "_args",
+        "_dirty",
+        "_fixed",
+        "_materialize",
+        "_needs",
+        "_saved",
+        "_saved_forward",
+    )
 
-    def save_for_backward(self, *arrays: Any) -> None:
-        """Keeps arrays (`None` is allowed) for `backward`, as `saved_tensors`."""
-        self._hidden.saved = arrays
+    def __init__(self, args: tuple[Any, ...] = (), needs: tuple[bool, ...] | None = None):
+        self._args = args
+        self._needs = needs
+        self._saved: tuple[Any, ...] | None = None
+        self._saved_forward: tuple[Any, ...] | None = None
+        self._fixed: tuple[Any, ...] = ()
+        self._dirty: tuple[Any, ...] = ()
+        self._materialize = True
 
-    def save_for_forward(self, *arrays: Any) -> None:
-        """Keeps arrays for `jvp`, as `saved_tensors`, where `save_for_backward` has not been called."""
-        self._hidden.saved_forward = arrays
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        """For each argument whether a derivative with respect to it is asked for; in `forward`, whether it
+        can be.
+        """
+        if self._needs is None:
+            self._needs = tuple(_differentiable(arg) for arg in self._args)
+        return self._needs
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
         """The arrays that were saved."""
-        return self._hidden.saved if self._hidden.saved is not None else self._hidden.saved_forward or ()
+        return self._saved if self._saved is not None else self._saved_forward or ()
+
+    def save_for_backward(self, *arrays: Any) -> None:
+        """Keeps arrays (`None` is allowed) for `backward`, as `saved_tensors`."""
+        self._saved = arrays
+
+    def save_for_forward(self, *arrays: Any) -> None:
+        """Keeps arrays for `jvp`, as `saved_tensors`, where `save_for_backward` has not been called."""
+        self._saved_forward = arrays
 
     def mark_non_differentiable(self, *outputs: Any) -> None:
         """Says of outputs that they have no derivative."""
-        self._hidden.fixed = outputs
+        self._fixed = outputs
 
     def mark_dirty(self, *inputs: Any) -> None:
         """Says of arguments that they are changed in place, and returned: so is what the caller passed."""
-        self._hidden.dirty = inputs
+        self._dirty = inputs
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether cotangents and tangents that are zero arrive as zeros (so they do unless said otherwise),
+        """Whether cotangents and tangents that are zero arrive as zeros, as they do unless said otherwise,
         or as `None`.
         """
-        self._hidden.materialize = bool(value)
+        self._materialize = bool(value)
+
+    def _packed(self) -> tuple[Any, ...]:
+        """What rules need of it, as a tree."""
+        return self._saved, self._saved_forward, vars(self) or None, self._materialize
+
+    @staticmethod
+    def _unpacked(call: Any) -> "Context":
+        """The context of a call."""
+        ctx = Context(needs=call.needs)
+        ctx._saved, ctx._saved_forward, attributes, ctx._materialize = call.residuals
+        if attributes:
+            vars(ctx).update(attributes)
+        return ctx

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from pullback import _core
-from pullback._core import _Custom, array
+from pullback._core import _Custom
 from pullback.doors import zeros
-from pullback.doors.context import Context, Hidden
+from pullback.doors.context import Context
 
 
 class VmapInfo(NamedTuple):
@@ -58,15 +58,13 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Calls the function."""
-        door = cls.__dict__.get("_door")
-        if door is None:
-            door = cls._door = _opened(cls)
+        door = cls.__dict__.get("_door") or _door_of(cls)
         said = door.said.listen()
         try:
             out = door.custom(*args, **kwargs)
         finally:
             door.said.stop()
-        return _marked(said[-1], args, out) if said and said[-1].any else out
+        return _marked(said[-1], args, out) if said else out
 
 
 class _Marks(NamedTuple):
@@ -74,10 +72,6 @@ class _Marks(NamedTuple):
 
     fixed: tuple[int, ...]
     dirty: tuple[tuple[int, int], ...]
-
-    @property
-    def any(self) -> bool:
-        return bool(self.fixed or self.dirty)
 
 
 class _Said(threading.local):
@@ -103,16 +97,17 @@ def _opened(cls: type[Function]) -> _Opened:
     """The door of a class: its methods as rules."""
     said = _Said()
     contextual = not hasattr(cls, "setup_context")
+    inputs = _inputs(cls.forward)
 
     def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Context]:
-        ctx = Context(tuple(_differentiable(arg) for arg in args))
+        ctx = Context(args)
         if contextual:
             out = cls.forward(ctx, *args, **kwargs)
         else:
             out = cls.forward(*args, **kwargs)
-            cls.setup_context(ctx, (*args, *kwargs.values()), out)  # type: ignore[attr-defined]
-        if said.calls:
-            said.calls[-1].append(_positions(ctx._hidden, args, out))
+            cls.setup_context(ctx, inputs(args, kwargs), out)  # type: ignore[attr-defined]
+        if said.calls and (ctx._fixed or ctx._dirty):
+            said.calls[-1].append(_positions(ctx, args, out))
         return out, ctx
 
     @functools.wraps(cls.forward)
@@ -124,7 +119,7 @@ def _opened(cls: type[Function]) -> _Opened:
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         out, ctx = run(args, kwargs)
-        return out, _packed(ctx)
+        return out, ctx._packed()
 
     custom = _Custom(body, captured=cls.captured)
     rules: dict[str, Any] = {}
@@ -135,13 +130,36 @@ def _opened(cls: type[Function]) -> _Opened:
         rules["once"] = getattr(backward, "_once_differentiable", False)
     jvp = _method(cls, "jvp")
     if jvp is not None:
-        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp, lambda call: run(call.args, call.kwargs)[1]), True
+        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp), True
         rules["forward"] = forward
     vmap = _method(cls, "vmap")
     if vmap is not None:
         rules["vmap"] = _vmap(vmap)
     custom._define(**rules)
     return _Opened(custom, said)
+
+
+def body_of(cls: type[Function]) -> Callable[..., Any]:
+    """What the rules of a class stand for: its forward pass, and what that says of its outputs."""
+
+    def body(*args: Any, **kwargs: Any) -> Any:
+        door = _door_of(cls)
+        said = door.said.listen()
+        try:
+            out = door.custom.__wrapped__(*args, **kwargs)
+        finally:
+            door.said.stop()
+        return _marked(said[-1], args, out) if said else out
+
+    body.__signature__ = inspect.signature(_door_of(cls).custom.__wrapped__)  # type: ignore[attr-defined]
+    return body
+
+
+def _door_of(cls: type[Function]) -> _Opened:
+    door = cls.__dict__.get("_door")
+    if door is None:
+        door = cls._door = _opened(cls)
+    return door
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
@@ -157,33 +175,32 @@ def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
     body.__signature__ = signature.replace(parameters=parameters[skip if named else 0 :])
 
 
+def _inputs(forward: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
+    """All arguments in the order of the parameters, with defaults: what `setup_context` unpacks."""
+    try:
+        signature = inspect.signature(forward)
+    except (TypeError, ValueError):
+        return lambda args, kwargs: (*args, *kwargs.values())
+
+    def inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        if len(args) == len(signature.parameters):
+            return args
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return (*bound.args, *bound.kwargs.values())
+
+    return inputs
+
+
 def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
     found = getattr(cls, name, None)
     return found if callable(found) else None
 
 
-def _differentiable(arg: Any) -> bool:
-    return isinstance(arg, array) and arg.dtype in zeros.INEXACT
-
-
-def _packed(ctx: Context) -> Any:
-    hidden = ctx._hidden
-    attributes = {k: v for k, v in vars(ctx).items() if k not in ("_hidden", "needs_input_grad")}
-    return hidden.saved, hidden.saved_forward, attributes, hidden.materialize
-
-
-def _unpacked(call: Any) -> Context:
-    ctx = Context(call.needs)
-    hidden = ctx._hidden
-    hidden.saved, hidden.saved_forward, attributes, hidden.materialize = call.residuals
-    vars(ctx).update(attributes)
-    return ctx
-
-
 def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, cotangents: Any) -> Any:
-        ctx = _unpacked(call)
-        if ctx._hidden.materialize:
+        ctx = Context._unpacked(call)
+        if ctx._materialize:
             cotangents = zeros.filled(cotangents, call.outputs)
         each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         result = backward(ctx, *each)
@@ -196,13 +213,12 @@ def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-def _jvp(jvp: Callable[..., Any], again: Callable[[Any], Context]) -> Callable[..., Any]:
+def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-        # Without a backward there was no forward pass that kept anything: it runs now.
-        ctx = again(call) if call.residuals is None else _unpacked(call)
-        if ctx._hidden.saved_forward is not None:
-            ctx._hidden.saved = ctx._hidden.saved_forward
-        if ctx._hidden.materialize:
+        ctx = Context._unpacked(call)
+        if ctx._saved_forward is not None:
+            ctx._saved = ctx._saved_forward
+        if ctx._materialize:
             tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
         return jvp(ctx, *tangents)
 
@@ -216,11 +232,11 @@ def _vmap(vmap: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-def _positions(hidden: Hidden, args: tuple[Any, ...], out: Any) -> _Marks:
+def _positions(ctx: Context, args: tuple[Any, ...], out: Any) -> _Marks:
     outs = out if isinstance(out, tuple) else (out,)
-    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in hidden.fixed))
+    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in ctx._fixed))
     dirty = []
-    for changed in hidden.dirty:
+    for changed in ctx._dirty:
         at = [i for i, x in enumerate(args) if x is changed]
         where = [i for i, y in enumerate(outs) if y is changed]
         if not at or not where:

@@ -24,7 +24,7 @@ class custom_vmap(_Custom):
     ... def rule(axis_size, in_batched, x):
     ...     return x * x + 7, in_batched[0]
     >>> pb.vmap(f)(pb.array([1.0, 2.0]))
-    array([8., 11.], dtype=float32)
+    array([ 8., 11.], dtype=float32)
     """
 
     def __new__(
@@ -68,7 +68,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         else:
             outs = [called(lambda x, i=i: x[i]) for i in range(axis_size)]
             stacked = tree_map(lambda *ys: _core.stack(ys) if isinstance(ys[0], array) else ys[0], *outs)
-        return stacked, tree_map(lambda _: True, stacked)
+        return stacked, tree_map(lambda y: isinstance(y, array), stacked)
 
     mapped.def_vmap(rule)
     return mapped
@@ -81,9 +81,7 @@ def batched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(args: tuple[Any, ...], axes: tuple[Any, ...], axis_size: int, **kwargs: Any) -> Any:
         front = [_each(_to_front, *pair) for pair in zip(args, axes, strict=True)]
-        in_batched = tuple(
-            _each(lambda _, axis: axis is not None, *pair) for pair in zip(args, axes, strict=True)
-        )
+        in_batched = tuple(tree_map(_mapped, *pair) for pair in zip(args, axes, strict=True))
         result = rule(axis_size, in_batched, *front, **kwargs)
         if not (isinstance(result, tuple) and len(result) == 2):
             return result
@@ -106,6 +104,11 @@ def batched(name: str, rule: Callable[..., Any]) -> Callable[..., Any]:
 def _each(f: Callable[[Any, Any], Any], tree: Any, other: Any) -> Any:
     """`f` of each array of a tree, and of what stands in its place in another tree."""
     return tree_map(lambda x, y: f(x, y) if isinstance(x, array) else x, tree, other)
+
+
+def _mapped(x: Any, axis: int | None) -> bool:
+    """Whether a leaf has a batch axis: what is no array has none."""
+    return isinstance(x, array) and axis is not None
 
 
 def _to_front(x: array, axis: int | None) -> array:

@@ -61,6 +61,9 @@ def filled(given: Any, shapes: Any) -> Any:
     everywhere.
     """
 
+    if isinstance(given, array) or (type(given) is tuple and all(isinstance(t, array) for t in given)):
+        return given
+
     def zero(x: Any, t: Any = None) -> Any:
         return _core.zeros_like(x) if t is None and isinstance(x, array) else t
 

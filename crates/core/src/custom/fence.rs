@@ -43,6 +43,19 @@ pub static AFTER: OpDef = fence(
     Diff::Linear(&[Some(|_, _, g| Ok(g.clone())), None]),
 );
 
+/// `x`, by a name.
+pub static NAME: OpDef = fence(
+    "checkpoint_name",
+    "The array itself, with a name for the policies of `checkpoint`.",
+    &["a"],
+    Diff::Linear(&[Some(|_, _, g| Ok(g.clone()))]),
+);
+
+/// Whether an operation only waits for all its operands but the first.
+pub fn waits(op: &'static OpDef) -> bool {
+    std::ptr::eq(op, &AFTER)
+}
+
 /// `x`, as a constant to every derivative.
 ///
 /// # Errors
@@ -65,4 +78,12 @@ pub fn once(x: &Array) -> Result<Array> {
 /// None.
 pub fn after(x: &Array, what: &Array) -> Result<Array> {
     Array::apply(&AFTER, Params::None, &[x, what])
+}
+
+/// `x`, by a name that policies of `checkpoint` know it by.
+///
+/// # Errors
+/// None.
+pub fn checkpoint_name(x: &Array, name: &str) -> Result<Array> {
+    Array::apply(&NAME, Params::Name(name.into()), &[x])
 }

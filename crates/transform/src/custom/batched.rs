@@ -30,7 +30,7 @@ impl Batched {
         more: &[(&Option<Array>, Option<usize>)],
         f: impl FnOnce(Call, &[Option<Array>]) -> Result<Vec<Option<Array>>>,
     ) -> Result<Vec<Option<Entry>>> {
-        let entry = |array: &Array, axis: &Option<usize>| Entry { array: array.clone(), axis: *axis };
+        let entry = |array: &Array, axis: &Option<usize>| Entry::new(array.clone(), *axis);
         let mut entries: Vec<Entry> =
             call.inputs.iter().zip(&self.axes).map(|(x, axis)| entry(x, axis)).collect();
         entries.extend(call.outputs.iter().map(|y| entry(y, &Some(0))));
@@ -133,7 +133,7 @@ pub(crate) fn by_rule(
     site: &Site,
     entries: &[Entry],
     kept: &Option<Vec<Residual>>,
-) -> Result<Arc<Node>> {
+) -> Result<(Arc<Node>, Vec<bool>)> {
     let axes: Vec<Option<usize>> = entries.iter().map(|entry| entry.axis).collect();
     let inputs: Vec<Array> = entries.iter().map(|entry| entry.array.clone()).collect();
     let trace = stack::open(Kind::Rule(vmap.number));
@@ -144,11 +144,12 @@ pub(crate) fn by_rule(
     drop(within);
     drop(trace);
     check::mapped(&owner.func.name, site, &mapped, vmap.size)?;
-    let mut outs = Vec::new();
+    let (mut outs, mut uniform) = (Vec::new(), Vec::new());
     for (array, axis) in mapped.0.into_iter().zip(mapped.1) {
         // An output without the axis gets it here: its cotangents still come one per example.
-        let out = Entry { array, axis }.at(0, vmap.size)?;
+        let out = Entry::new(array, axis).at(0, vmap.size)?;
         let again = vmap.replay(&out)?;
+        uniform.push(axis.is_none() && again.axis.is_none());
         // A rule that captured a tracer of the very axis that it maps answers, for each example of the tracer,
         // for all examples of its arguments; the answers that belong together are the diagonal.
         outs.push(match again.axis {
@@ -159,11 +160,12 @@ pub(crate) fn by_rule(
     let hidden = captured(owner, site, &outs, &leaves, number)?;
     let kept = replay_kept(vmap, kept)?;
     let call = CustomCall::new(wrap(vmap, owner, axes, &kept), site.clone(), inputs.len());
-    Ok(finish(call, kept, [inputs, hidden].concat(), Body { leaves, outs, number }))
+    Ok((finish(call, kept, [inputs, hidden].concat(), Body { leaves, outs, number }), uniform))
 }
 
 pub(crate) enum Step {
-    Done(Arc<Node>),
+    /// The batched call, and which of its outputs are the same for all examples.
+    Done(Arc<Node>, Vec<bool>),
     /// These must be replayed first.
     Needs(Vec<Array>),
 }
@@ -179,7 +181,8 @@ pub(crate) fn replay(
     let owner = &custom.owner;
     let own = &inputs[..custom.arity];
     if owner.rules.offers().vmap && own.iter().any(|entry| entry.axis.is_some()) {
-        return by_rule(vmap, owner, &custom.site, own, &custom.residuals).map(Step::Done);
+        let (node, uniform) = by_rule(vmap, owner, &custom.site, own, &custom.residuals)?;
+        return Ok(Step::Done(node, uniform));
     }
     let body = recorded(node, custom)?;
     let missing = |x: &&Array| known(x).is_none();
@@ -191,6 +194,7 @@ pub(crate) fn replay(
     // An array that the rules of our own take as an argument is no leaf with a number of its own.
     let count = if owner.func.captured == Captured::Argument { owner.func.args.len() } else { custom.arity };
     let leaves: Vec<Array> = body.leaves[..count].iter().map(|leaf| entry(leaf).array).collect();
+    let uniform = body.outs.iter().map(|out| entry(out).shared()).collect();
     let outs = body.outs.iter().map(|out| entry(out).at(0, vmap.size)).collect::<Result<Vec<Array>>>()?;
     let kept = replay_kept(vmap, &custom.residuals)?;
     // What was captured is looked for again: an array without the batch axis has been repeated, and the body now
@@ -211,5 +215,5 @@ pub(crate) fn replay(
         body.leaves.extend(hidden.iter().cloned());
     }
     let call = CustomCall::new(wrap(vmap, owner, axes, &kept), custom.site.clone(), arity);
-    Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat(), body)))
+    Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat(), body), uniform))
 }

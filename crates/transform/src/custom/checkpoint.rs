@@ -1,19 +1,22 @@
-//! Recomputation as a rule.
+//! Recomputation as a rule, and what need not be computed again.
 
-use std::sync::Arc;
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
 
 use pullback_base::{Error, Result};
 use pullback_core::custom::fence::after;
 use pullback_core::custom::{
     Body, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
-use pullback_core::trace;
-use pullback_core::{Array, Node};
+use pullback_core::op::Kernel;
+use pullback_core::{Array, Key, Node, NodeKind, Params, trace};
+use rustc_hash::FxHashSet;
 
 use super::derive::{pull_some, recorded};
 use super::door::call;
 use crate::forward;
-use crate::substitute::substitute;
+use crate::substitute::{order, substitute};
+use crate::walk::id;
 
 /// Calls `f` so that reverse mode recomputes it instead of keeping what it computed. What `f` captured is one
 /// more argument of the rule, and gets its true gradient.
@@ -41,18 +44,184 @@ pub fn checkpoint(
     args: &[Array],
     site: Site,
 ) -> Result<Vec<Array>> {
+    checkpoint_with(f, args, Policy::Nothing, site)
+}
+
+/// Which values of a checkpoint are kept, and not computed again. A name is given by `checkpoint_name`, to the value
+/// itself: what is in between (a cast, a call of a custom function) makes no other value of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Policy {
+    Nothing,
+    Everything,
+    Only(Arc<[String]>),
+    Except(Arc<[String]>),
+}
+
+/// As `checkpoint`, but for values that the policy keeps.
+///
+/// ```
+/// use pullback_base::{Dtype, Scalar};
+/// use pullback_core::Array;
+/// use pullback_transform::custom::Site;
+/// use pullback_transform::{Policy, checkpoint_name, checkpoint_with, grad};
+///
+/// # fn main() -> pullback_base::Result<()> {
+/// let block = |x: &[Array]| {
+///     let site = Site { file: file!().into(), line: line!() };
+///     let square = |x: &[Array]| Ok(vec![checkpoint_name(&(&x[0] * &x[0]), "square")? * 2.]);
+///     checkpoint_with(square, x, Policy::Only([String::from("square")].into()), site)
+/// };
+/// grad(&block, &[Array::scalar(Scalar::Float(3.), Dtype::F32)], &[0])?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// What `f` answers.
+pub fn checkpoint_with(
+    f: impl Fn(&[Array]) -> Result<Vec<Array>> + Send + Sync + 'static,
+    args: &[Array],
+    policy: Policy,
+    site: Site,
+) -> Result<Vec<Array>> {
     let func = Function {
         id: fresh_id(),
         name: "checkpoint".into(),
         args: (0..args.len()).map(|i| i.to_string()).collect(),
-        fun: Box::new(f),
+        fun: Box::new(move |x| {
+            let _within = Within::enter();
+            f(x)
+        }),
         missing: Missing::Derive,
         captured: Captured::Argument,
     };
-    call(&Owner { func: Arc::new(func), rules: Arc::new(Checkpoint) }, site, args)
+    let func = Arc::new(func);
+    let rules = Arc::new(Checkpoint { policy, held: OnceLock::new() });
+    let outs = call(&Owner { func: func.clone(), rules: rules.clone() }, site, args)?;
+    if DEPTH.get() == 0
+        && let Some(custom) = outs.first().and_then(|out| out.node().custom())
+        && Arc::ptr_eq(&custom.owner.func, &func)
+        && let Some(body) = custom.body.get()
+    {
+        let _ = rules.held.set(kept_by(&rules.policy, body).into_iter().map(viewed).collect());
+    }
+    Ok(outs)
 }
 
-struct Checkpoint;
+thread_local! {
+    /// How many checkpoints are running. One within another holds nothing: the outer one says what is kept.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Within;
+
+impl Within {
+    fn enter() -> Within {
+        DEPTH.set(DEPTH.get() + 1);
+        Within
+    }
+}
+
+impl Drop for Within {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// What a policy keeps of a body.
+fn kept_by(policy: &Policy, body: &Body) -> Vec<Array> {
+    let (names, only): (&[String], bool) = match policy {
+        Policy::Nothing => return Vec::new(),
+        Policy::Everything => (&[], false),
+        Policy::Only(names) => (names, true),
+        Policy::Except(names) => (names, false),
+    };
+    let order = order(&body.outs, &body.leaves, &[], body.number);
+    let inside: FxHashSet<usize> = order.iter().map(id).collect();
+    let named = order.iter().filter_map(|node| match &node.kind {
+        NodeKind::Op(_, Params::Name(name)) if names.iter().any(|other| **other == **name) => {
+            computed(&Array::output(node, 0), &inside)
+        }
+        _ => None,
+    });
+    if only {
+        return distinct(named);
+    }
+    let named: FxHashSet<Key> = named.map(|x| x.key()).collect();
+    let all = order.iter().flat_map(|node| node.outputs()).filter_map(|x| computed(&x, &inside));
+    distinct(all).into_iter().filter(|x| !named.contains(&x.key())).collect()
+}
+
+/// What `x` looks at: it is that whose elements are kept, for a view has none of its own.
+fn viewed(mut x: Array) -> Array {
+    while let NodeKind::Op(op, _) = &x.node().kind
+        && let Kernel::View(_) = op.kernel
+        && let Some(operand) = x.node().with_inputs(|inputs| inputs.first().cloned())
+    {
+        x = operand;
+    }
+    x
+}
+
+fn distinct(arrays: impl Iterator<Item = Array>) -> Vec<Array> {
+    let mut seen = FxHashSet::default();
+    arrays.filter(|x| seen.insert(x.key())).collect()
+}
+
+/// The array that is computed where `x` is asked for: neither a name nor an alias of it, nor a call whose body
+/// answers. `None` where that is an argument.
+fn computed(x: &Array, inside: &FxHashSet<usize>) -> Option<Array> {
+    let mut x = x.clone();
+    while inside.contains(&id(x.node())) {
+        x = match &x.node().kind {
+            NodeKind::Alias | NodeKind::Op(_, Params::Name(_)) => x.node().inputs().first()?.clone(),
+            NodeKind::Custom => match x.node().custom()?.body.get() {
+                Some(body) => body.outs[x.out()].clone(),
+                None => return Some(x),
+            },
+            _ => return Some(x),
+        };
+    }
+    None
+}
+
+/// The value of `saved`, with the derivative of `again`: a call, because where values are computed its body alone
+/// counts, and where derivatives are its rule.
+fn instead(again: Array, saved: &Array, site: &Site) -> Array {
+    struct Pass;
+    impl Rules for Pass {
+        fn offers(&self) -> Offers {
+            Offers { vjp: true, jvp: true, ..Offers::default() }
+        }
+        fn vjp(&self, _: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
+            Ok(cotangents.to_vec().into())
+        }
+        fn jvp(&self, _: &Call, tangents: &[Option<Array>]) -> Result<Value> {
+            Ok(tangents.to_vec().into())
+        }
+    }
+    let number = trace::next();
+    let func = Function {
+        id: fresh_id(),
+        name: "checkpoint_name".into(),
+        args: vec!["a".into()],
+        fun: Box::new(|x| Ok(x.to_vec())),
+        missing: Missing::Derive,
+        captured: Captured::Constant,
+    };
+    let owner = Owner { func: Arc::new(func), rules: Arc::new(Pass) };
+    let body = Body { leaves: vec![again.alias(number)], outs: vec![saved.clone()], number };
+    let call = CustomCall::new(owner, site.clone(), 1).with_body(body);
+    let aval = saved.aval().clone();
+    Array::output(&call.into_node(vec![again, saved.clone()], vec![aval]), 0)
+}
+
+struct Checkpoint {
+    policy: Policy,
+    /// What is kept, so that it is still there when the results have been computed before the cotangents come.
+    held: OnceLock<Vec<Array>>,
+}
 
 /// The node of a call, which is batched into itself and so never without.
 fn recorded_call(call: &Call) -> Result<(Arc<Node>, Arc<CustomCall>)> {
@@ -74,10 +243,18 @@ impl Rules for Checkpoint {
         let Some(start) = cotangents.iter().flatten().next() else {
             return Ok(vec![None; call.inputs.len()].into());
         };
+        if self.policy == Policy::Everything {
+            // No list of what is kept: nothing is done twice.
+            return Ok(pull_some(body, cotangents, &body.leaves, &call.needs, &[])?.into());
+        }
+        let kept: FxHashSet<Key> = kept_by(&self.policy, body).iter().map(Array::key).collect();
+        let put = |old: &Array, new: Array| {
+            Ok(if kept.contains(&old.key()) { instead(new, old, &call.site) } else { new })
+        };
         let number = trace::next();
         let copy = |x: &Array| Ok(after(x, start)?.alias(number));
         let copies: Vec<Array> = call.inputs.iter().map(copy).collect::<Result<_>>()?;
-        let outs = substitute(&body.outs, &body.leaves, &copies, body.number)?;
+        let outs = substitute(&body.outs, &body.leaves, &copies, body.number, &put)?;
         let again = Body { leaves: copies, outs, number };
         Ok(pull_some(&again, cotangents, &again.leaves, &call.needs, &[])?.into())
     }
@@ -90,6 +267,6 @@ impl Rules for Checkpoint {
     }
 
     fn batched(&self) -> Option<Arc<dyn Rules>> {
-        Some(Arc::new(Checkpoint))
+        Some(Arc::new(Checkpoint { policy: self.policy.clone(), held: OnceLock::new() }))
     }
 }

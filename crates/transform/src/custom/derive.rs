@@ -220,6 +220,5 @@ fn transpose(
     let all: Vec<Option<Array>> =
         leaves.iter().map(|leaf| leaf.as_ref().and_then(|_| pulled.next()?)).collect();
     // What the structure does not show, of custom functions within the rule, the result does.
-    linear::free_of(&all, &free, number).map_err(not_linear)?;
-    Ok(all)
+    linear::free_of(all, &free, number, not_linear)
 }

@@ -42,7 +42,7 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
     if offers.vmap
         && let Some((vmap, entries)) = stack::innermost_vmap(args)?
     {
-        let value = batched::by_rule(&vmap, owner, &site, &entries, &None)?;
+        let (value, uniform) = batched::by_rule(&vmap, owner, &site, &entries, &None)?;
         let one = |aval: &Aval| aval.reshaped(aval.shape.without(0));
         let avals: Vec<Aval> = value.avals.iter().map(one).collect();
         // The body stays untouched, unless traces inside this vmap have to know what it captured: derivatives,
@@ -57,7 +57,7 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
         } else {
             CustomCall::new(owner.clone(), site, args.len()).into_node(args.to_vec(), avals)
         };
-        vmap.set(&node, value.outputs());
+        vmap.set(&node, value.outputs(), &uniform);
         return Ok(node.outputs().into_vec());
     }
     let number = args.iter().map(Array::number).max().unwrap_or(0);

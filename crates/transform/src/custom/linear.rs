@@ -1,19 +1,60 @@
 //! Whether a graph is linear in its leaves, as far as structure shows.
 
+use std::sync::Arc;
+
+use pullback_base::{Error, Result as Answer};
 use pullback_core::custom::Captured;
+use pullback_core::custom::fence::waits;
 use pullback_core::op::Diff;
-use pullback_core::{Array, Key, NodeKind};
+use pullback_core::{Array, Key, Node, NodeKind};
 use rustc_hash::FxHashSet;
 
+use crate::substitute::substitute;
 use crate::walk::{dependents, depends, id};
+
+/// What depends on leaves by its elements. What only waits for them does not, such as a recomputation, which waits for
+/// the cotangent.
+struct Links {
+    keys: FxHashSet<Key>,
+    nodes: FxHashSet<usize>,
+}
+
+impl Links {
+    /// Of all below `roots`, and the nodes in order.
+    fn of(roots: &[Array], leaves: &[Array], floor: u64) -> (Vec<Arc<Node>>, Links) {
+        let keys = leaves.iter().map(Array::key).collect();
+        let mut links = Links { keys, nodes: FxHashSet::default() };
+        let mut order = dependents(roots, leaves, &[], floor);
+        order.retain(|node| {
+            let only_first = matches!(&node.kind, NodeKind::Op(op, _) if waits(op));
+            let hit = node.with_inputs(|xs| match xs {
+                [x, ..] if only_first => links.has(x),
+                xs => xs.iter().any(|x| links.has(x)),
+            });
+            if hit {
+                links.nodes.insert(id(node));
+            }
+            hit
+        });
+        (order, links)
+    }
+
+    fn has(&self, x: &Array) -> bool {
+        self.keys.contains(&x.key()) || self.nodes.contains(&id(x.node()))
+    }
+
+    /// Whether any of `roots` depends on a leaf.
+    fn any(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
+        let links = Links::of(roots, leaves, floor).1;
+        roots.iter().any(|root| links.has(root))
+    }
+}
 
 /// `Err` names the first operation that is not linear. Reverse mode alone would not do: it sees no harm in a
 /// `floor` (zero derivative), in a constant added, or in a condition.
 pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
-    let order = dependents(roots, leaves, &[], floor);
-    let nodes: FxHashSet<usize> = order.iter().map(id).collect();
-    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
-    let linked = |x: &Array| keys.contains(&x.key()) || nodes.contains(&id(x.node()));
+    let (order, links) = Links::of(roots, leaves, floor);
+    let linked = |x: &Array| links.has(x);
     for root in roots.iter().filter(|root| !linked(root)) {
         if !is_zero(root, DEPTH) {
             return Err("a result does not depend on it".into());
@@ -35,7 +76,7 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
                 Diff::Linear(transposes) => {
                     xs.iter().zip(*transposes).all(|(x, transpose)| match transpose {
                         Some(_) => fixed(x),
-                        None => !linked(x),
+                        None => waits(op) || !linked(x),
                     })
                 }
                 Diff::LinearAll(_) => xs.iter().all(fixed),
@@ -44,7 +85,7 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
                 Diff::Pointwise(partials) => {
                     let at: Vec<usize> = (0..xs.len()).filter(|&i| linked(&xs[i])).collect();
                     let slope = || partials[at[0]].map(|partial| partial(&xs, &outs[0]));
-                    at.len() == 1 && slope().is_some_and(|slope| !depends(&[slope], leaves, floor))
+                    at.len() == 1 && slope().is_some_and(|slope| !Links::any(&[slope], leaves, floor))
                 }
                 // The same, of any row that states both modes, such as a cast.
                 Diff::Custom { jvp, .. } => {
@@ -54,7 +95,7 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
                         .collect();
                     let tangents = jvp(params, &xs, &outs, &seeds).unwrap_or_default();
                     let found: Vec<Array> = tangents.into_iter().flatten().collect();
-                    !found.is_empty() && !depends(&found, leaves, floor)
+                    !found.is_empty() && !Links::any(&found, leaves, floor)
                 }
                 Diff::Zero | Diff::Opaque(_) => false,
             };
@@ -65,10 +106,59 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
     Ok(())
 }
 
-/// `Err` if a transpose depends on the point at which it was taken.
-pub(crate) fn free_of(results: &[Option<Array>], leaves: &[Array], floor: u64) -> Result<(), String> {
+/// `Err` names the first operation that is not linear in a body for which no rule answers: there, too, reverse mode
+/// would take a `floor` for zero.
+pub(crate) fn check_bodies(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
+    let mut open = vec![(roots.to_vec(), leaves.to_vec(), floor)];
+    while let Some((roots, leaves, floor)) = open.pop() {
+        let (order, links) = Links::of(&roots, &leaves, floor);
+        let linked = |x: &Array| links.has(x);
+        for node in &order {
+            let Some(call) = node.custom() else { continue };
+            let offers = call.owner.rules.offers();
+            // Rules of our own, whose captures are arguments, speak of the body.
+            let ruled = offers.vjp || offers.jvp;
+            if ruled && call.owner.func.captured != Captured::Argument {
+                continue;
+            }
+            let Some(body) = call.body.get() else { continue };
+            let own = body.leaves.iter().zip(node.inputs()).filter(|(_, x)| linked(x));
+            let mut own: Vec<Array> = own.map(|(leaf, _)| leaf.clone()).collect();
+            if call.owner.func.captured == Captured::Differentiate {
+                own.extend(node.inputs()[call.arity..].iter().filter(|x| linked(x)).cloned());
+            }
+            let below = depending(&body.outs, &own, body.number);
+            check(&below, &own, body.number)?;
+            open.push((below, own, body.number));
+        }
+    }
+    Ok(())
+}
+
+/// Those of `roots` that depend on one of `leaves`: a result that does not is nobody's business until it is used.
+fn depending(roots: &[Array], leaves: &[Array], floor: u64) -> Vec<Array> {
+    let links = Links::of(roots, leaves, floor).1;
+    roots.iter().filter(|root| links.has(root)).cloned().collect()
+}
+
+/// A transpose without the point at which it was taken; `not_linear` says what is wrong where it depends on that.
+pub(crate) fn free_of(
+    results: Vec<Option<Array>>,
+    leaves: &[Array],
+    floor: u64,
+    not_linear: impl FnOnce(String) -> Error,
+) -> Answer<Vec<Option<Array>>> {
     let roots: Vec<Array> = results.iter().flatten().cloned().collect();
-    if depends(&roots, leaves, floor) { Err("a custom function in it is not".into()) } else { Ok(()) }
+    if !depends(&roots, leaves, floor) {
+        return Ok(results);
+    }
+    if Links::any(&roots, leaves, floor) {
+        return Err(not_linear("a custom function in it is not".into()));
+    }
+    // What only waits for the leaves has nothing to wait for: they have no elements.
+    let zeros: Vec<Array> = leaves.iter().map(Array::zeros_like).collect();
+    let mut free = substitute(&roots, leaves, &zeros, floor, &|_, new| Ok(new))?.into_iter();
+    Ok(results.into_iter().map(|result| result.and_then(|_| free.next())).collect())
 }
 
 /// How far to look for a zero: a bound, because the search is not memoised.

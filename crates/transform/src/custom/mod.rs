@@ -14,7 +14,7 @@ pub(crate) mod check;
 pub(crate) mod derive;
 pub(crate) mod linear;
 
-pub use checkpoint::checkpoint;
+pub use checkpoint::{Policy, checkpoint, checkpoint_with};
 pub use door::{call, take_warnings};
 pub use function::Custom;
 pub use pullback_core::custom::{Call, Captured, Missing, Offers, Owner, Rules, Site, Value};

@@ -10,6 +10,7 @@ mod api;
 mod batching;
 mod captured;
 mod checks;
+mod linearized;
 mod modes;
 mod plan;
 mod random;
