@@ -23,16 +23,16 @@ def positions(op: str, fun: Callable[..., Any], argnums: Any, argnames: Any) -> 
     names = [argnames] if isinstance(argnames, str) else list(argnames)
     parameters = _positional(fun)
     found = {_position(op, fun, number, parameters) for number in numbers}
-    for name in names:
-        if parameters is None or name not in parameters:
+    for argname in names:
+        if parameters is None or argname not in parameters:
             have = (
                 "none that can be read" if parameters is None else ", ".join(map(repr, parameters)) or "none"
             )
             raise ValueError(
                 f"[{op}] expected nondiff_argnames to name positional parameters of {name(fun)!r} ({have}), "
-                f"got {name!r}"
+                f"got {argname!r}"
             )
-        found.add(parameters.index(name))
+        found.add(parameters.index(argname))
     return sorted(found)
 
 
