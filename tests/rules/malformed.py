@@ -6,6 +6,7 @@ message must say of that part.
 """
 
 import dataclasses
+import itertools
 import math
 from collections import namedtuple
 from typing import Any, NamedTuple
@@ -174,6 +175,23 @@ class Bare:
     """An object of no use."""
 
 
+class Endless:
+    """Something that has no end, and says that it is long."""
+
+    def __len__(self):
+        return 2**40
+
+    def __iter__(self):
+        return itertools.count()
+
+    def __getitem__(self, i):
+        return 1.0
+
+
+LOOP: list = []
+LOOP.append(LOOP)
+
+
 def no_arrays(rng):
     """What can stand for no array at all."""
     return rng.choice(
@@ -194,6 +212,9 @@ def no_arrays(rng):
             memoryview(b"abc"),
             slice(None),
             Ellipsis,
+            Endless(),
+            itertools.count(),
+            LOOP,
             NotImplemented,
         ]
     )
