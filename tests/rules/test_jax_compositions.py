@@ -192,3 +192,17 @@ def test_every_function_in_reverse_mode(name, order):
 @pytest.mark.parametrize("order", [["jvp", "vmap"], ["vmap of x", "jvp", "grad"]], ids="(".join)
 def test_every_function_in_forward_mode(name, order):
     both_agree(forward, [(name, 0, 1)], order, 5)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["grad", "checkpoint", "grad", "grad"],
+        ["checkpoint", "grad", "grad", "grad"],
+        ["grad", "checkpoint", "grad"],
+    ],
+    ids="(".join,
+)
+def test_checkpoints_of_rules_that_are_not_linear(order):
+    """The copies that a checkpoint makes share the cotangent, which shows in the third derivative."""
+    both_agree(reverse, [("clip", 0, 0)], order, 5)

@@ -87,6 +87,10 @@ def test_false_rules(steps, order, seed):
 @MANY
 @given(programs(FALSE), orders(REVERSE), st.integers(0, 999))
 def test_rules_that_are_not_linear(steps, order, seed):
+    if sum(name in DERIVATIVES for name in order) > 2:
+        # A checkpoint computes twice. From the third derivative on each copy gets a part of the cotangent, and
+        # a rule that is not linear makes of the parts something else than of the whole: in JAX the same.
+        order = [name for name in order if name != "checkpoint"]
     false_is_looped(steps, order, seed)
 
 
