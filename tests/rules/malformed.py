@@ -35,6 +35,27 @@ class Other:
     bias: Any
 
 
+class Box:
+    """A registered node."""
+
+    def __init__(self, weight, bias):
+        self.weight, self.bias = weight, bias
+
+
+pb.register_tree_node(Box, lambda box: ((box.weight, box.bias), None), lambda aux, each: Box(*each))
+
+
+@pb.register_module
+class Module:
+    """A tree of its attributes."""
+
+    def __init__(self, weight, bias):
+        self.weight, self.bias = weight, bias
+
+
+CLASSES = (Layer, Box, Module)
+
+
 class Leaf(NamedTuple):
     """The place of an array."""
 
@@ -65,14 +86,12 @@ def template(rng, depth=2, statics=True):
     if kind < 0.6:
         keys = rng.sample(["w", "b", "a key", 7], rng.randint(1, 3))
         return {key: inner() for key in keys}
-    if kind < 0.85:
+    if kind < 0.8:
         items = [inner() for _ in range(rng.randint(1, 3))]
         if statics and rng.random() < 0.3:
             items.insert(rng.randint(0, len(items)), rng.choice([2, 2.5, "text", None]))
         return items if rng.random() < 0.5 else tuple(items)
-    if kind < 0.93:
-        return Pair(inner(), inner())
-    return Layer(inner(), inner())
+    return rng.choice([Pair, *CLASSES])(inner(), inner())
 
 
 def children(tree):
@@ -85,8 +104,9 @@ def children(tree):
         return [(Step(i, f"[{i}]", f".{Pair._fields[i]}"), child) for i, child in enumerate(tree)]
     if isinstance(tree, list | tuple):
         return [(Step(i, f"[{i}]"), child) for i, child in enumerate(tree)]
-    if dataclasses.is_dataclass(tree):
-        return [(Step(name, f".{name}"), getattr(tree, name)) for name in ("weight", "bias")]
+    if isinstance(tree, CLASSES):
+        fields = enumerate(("weight", "bias"))
+        return [(Step(name, f".{name}", f"[{i}]"), getattr(tree, name)) for i, name in fields]
     return []
 
 
@@ -98,7 +118,7 @@ def with_children(tree, new):
         return Pair(*new)
     if isinstance(tree, list | tuple):
         return type(tree)(new)
-    return type(tree)(*new) if dataclasses.is_dataclass(tree) else tree
+    return type(tree)(*new) if isinstance(tree, CLASSES) else tree
 
 
 def filled(tree, make):
@@ -273,9 +293,12 @@ def wrong_node(rng, tree, right):
     else:
         some += [
             ("another class", lambda: Other(right.weight, right.bias)),
-            ("a dict", lambda: vars(right)),
-            ("a list", lambda: [right.weight, right.bias]),
+            ("a class of it", lambda: type(tree)),
+            ("a list that is short", lambda: [right.weight]),
+            ("a dict with a strange key", lambda: {**vars(right), "z": pb.zeros(())}),
         ]
+    if isinstance(tree, Layer):
+        some += [("a dict", lambda: vars(right)), ("a list", lambda: [right.weight, right.bias])]
     return rng.choice(some)
 
 
