@@ -318,6 +318,9 @@ def test_tangents(seed):
             ]
         else:
             path, part, what, wrong = mistake_at(rng, case.outputs, right)
+            if what == "two" and isinstance(case.outputs, list | tuple) and len(case.outputs) == 2:
+                # May be taken for outputs and tangents: see the gaps in test_malformed.
+                continue
             if what in ("in a list", "short") and isinstance(case.outputs, tuple) and len(case.outputs) == 1:
                 # A tuple of one may stand around a result that is right without it.
                 continue

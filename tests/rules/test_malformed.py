@@ -30,6 +30,12 @@ def vmap_returning(outputs, axes):
     return pb.vmap(f)(pb.ones(3))
 
 
+def tangents_returning(tangents):
+    f = pb.custom_function(lambda x: (x, pb.array([1, 2, 3])))
+    f.jvp(lambda x, t: tangents)
+    return pb.jvp(f, [pb.ones(3)], [pb.ones(3)])
+
+
 def jvp_returning(pair):
     f = pb.custom_jvp(lambda x: x * 2)
     f.defjvp(lambda primals, tangents: pair)
@@ -42,6 +48,7 @@ GAPS = {
     "a strange key among axes": lambda: vmap_returning({"w": ONES}, {"w": 0, "z": 0}),
     "an axis beyond 64 bits": lambda: vmap_returning(ONES, 2**70),
     "a class without its fields": lambda: vjp_returning(HALF, Layer(ONES, ONES)),
+    "tangents that are taken for outputs and tangents": lambda: tangents_returning(([ONES, ONES], None)),
     "an integer beyond 64 bits": lambda: vjp_returning(10**400, ONES),
 }
 
