@@ -46,7 +46,7 @@ def test_no_block_was_left_out():
     if not INSTALLED:
         left = sum(needs_package(code) for page in PAGES_WITH_CODE for _, code in blocks(page))
         pytest.skip(f"{left} blocks need pullback, which is not installed")
-    assert {"README.md", "from_scratch.md"} <= {page.name for page in PAGES_WITH_CODE}
+    assert {"README.md", "custom_rules.md", "from_scratch.md"} <= {page.name for page in PAGES_WITH_CODE}
 
 
 @pytest.mark.parametrize(

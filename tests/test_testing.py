@@ -232,3 +232,16 @@ def test_wrong_use_of_check_rules():
         check_rules(pb.sin, [x3])
     with pytest.raises(ValueError, match="expected checks"):
         check_rules(product(), [x3, x3], ["grad"])
+
+
+def test_a_message_shows_little_or_the_worst():
+    small, large = pb.array([[1.0], [2.0]]), pb.zeros((3, 4))
+    with pytest.raises(AssertionError, match=r"x: expected \[\[1\], \[2\]\], got \[\[1\], \[2\.5\]\]; they"):
+        assert_close(small + pb.array([[0.0], [0.5]]), small, 1e-3, 1e-3, "x")
+    spoiled = pb.zeros((3, 4))
+    spoiled[1, 2], spoiled[0, 0] = 5.0, 1.0
+    with pytest.raises(AssertionError, match=r"x: expected 0, got 5 at \[1, 2\]; they differ by 5"):
+        assert_close(spoiled, large, 1e-3, 1e-3, "x")
+    spoiled[2, 3] = pb.nan
+    with pytest.raises(AssertionError, match=r"x: expected 0, got nan at \[2, 3\]"):
+        assert_close(spoiled, large, 1e-3, 1e-3, "x")

@@ -11,6 +11,9 @@ import pullback as pb
 Arrays = list[pb.array]
 ALONG = "along a random direction"
 
+# So many elements that differ are shown in a message; of more, the worst one.
+SHOWN = 6
+
 # By the bytes of the narrowest float in a computation: width of difference quotients, and how near is equal.
 PRECISION = {8: (1e-5, 1e-5, 1e-7), 4: (1e-2, 1e-2, 2e-3), 2: (1e-1, 2e-1, 1e-1)}
 
@@ -61,8 +64,27 @@ def compare(x: pb.array, y: pb.array, rtol: float, atol: float, what: str) -> fl
     x, y = (x, y) if is_float(y) else (x.astype(pb.float32), y.astype(pb.float32))
     worst = pb.max(pb.abs(x - y)).item()
     if not pb.allclose(x, y, rtol, atol, equal_nan=True).item():
-        raise AssertionError(f"{what}: expected {y}, got {x}; they differ by {worst:.3g}")
+        raise AssertionError(f"{what}: {_difference(x, y)}; they differ by {worst:.3g}")
     return worst
+
+
+def _difference(x: pb.array, y: pb.array) -> str:
+    """What was got and expected: all of it if it is little, or where it is worst."""
+    if y.size <= SHOWN:
+        return f"expected {_shown(y.tolist())}, got {_shown(x.tolist())}"
+    apart = pb.abs(x - y)
+    # What is no number is as far apart as can be.
+    at = pb.argmax(pb.where(pb.isnan(apart), pb.inf, apart)).item()
+    place = []
+    for size in reversed(y.shape):
+        at, index = divmod(at, size)
+        place.append(index)
+    place = tuple(reversed(place))
+    return f"expected {_shown(y[place].item())}, got {_shown(x[place].item())} at {list(place)}"
+
+
+def _shown(value: Any) -> str:
+    return f"[{', '.join(map(_shown, value))}]" if isinstance(value, list) else f"{value:.8g}"
 
 
 class Flat:
