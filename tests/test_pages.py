@@ -49,6 +49,18 @@ def test_no_block_was_left_out():
     assert {"README.md", "custom_rules.md", "from_scratch.md"} <= {page.name for page in PAGES_WITH_CODE}
 
 
+def anchor(heading: str) -> str:
+    """What leads to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.exists()], ids=lambda page: page.name)
+def test_anchors_lead_to_headings(page):
+    text = page.read_text(encoding="utf-8")
+    headings = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+
+
 @pytest.mark.parametrize(
     "page", [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")], ids=lambda page: page.name
 )

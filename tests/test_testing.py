@@ -245,3 +245,9 @@ def test_a_message_shows_little_or_the_worst():
     spoiled[2, 3] = pb.nan
     with pytest.raises(AssertionError, match=r"x: expected 0, got nan at \[2, 3\]"):
         assert_close(spoiled, large, 1e-3, 1e-3, "x")
+
+
+def test_complex_numbers_are_compared_whole():
+    assert_close(pb.array([1 + 2j]), pb.array([1 + 2j]), 1e-5, 1e-5, "z")
+    with pytest.raises(AssertionError, match=r"z: expected \[\[1, 2\]\], got \[\[1, 3\]\]"):
+        assert_close(pb.array([1 + 3j]), pb.array([1 + 2j]), 1e-5, 1e-5, "z")

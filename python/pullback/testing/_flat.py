@@ -61,11 +61,19 @@ def compare(x: pb.array, y: pb.array, rtol: float, atol: float, what: str) -> fl
         raise AssertionError(f"{what}: expected shape {y.shape}, got {x.shape}")
     if x.size == 0:
         return 0.0
-    x, y = (x, y) if is_float(y) else (x.astype(pb.float32), y.astype(pb.float32))
+    x, y = (x, y) if is_float(y) else (_as_floats(x), _as_floats(y))
     worst = pb.max(pb.abs(x - y)).item()
     if not pb.allclose(x, y, rtol, atol, equal_nan=True).item():
         raise AssertionError(f"{what}: {_difference(x, y)}; they differ by {worst:.3g}")
     return worst
+
+
+def _as_floats(x: pb.array) -> pb.array:
+    """Other numbers as floats; of complex ones the real and the imaginary part, along a last axis."""
+    if x.dtype != pb.complex64:
+        return x.astype(pb.float32)
+    parts = [[z.real, z.imag] for z in x.reshape(-1).tolist()]
+    return pb.array(parts).reshape((*x.shape, 2))
 
 
 def _difference(x: pb.array, y: pb.array) -> str:
