@@ -12,40 +12,10 @@ use crate::rules::{CallRules, Outcome, object};
 use crate::tree::{self, Objects, Part, Tree};
 use crate::vmap::keep;
 
-/// A run of arrays that belong to one argument: the first one, and the one behind the last.
-pub type Span = std::ops::Range<usize>;
-
 impl CallRules {
     /// An error of ours about what a rule did.
     pub fn error<T>(&self, rule: &str, text: &str) -> Outcome<T> {
         Ok(Err(Error::rule(format!("{rule} rule of '{}'{text}", self.name))))
-    }
-
-    /// How many arrays are below part `at`, and the part behind it.
-    fn below(&self, at: usize) -> (usize, usize) {
-        self.tree.below(at)
-    }
-
-    /// How many arrays are among the positional arguments, and how many positional arguments there are.
-    pub fn positional(&self) -> (usize, usize) {
-        let count = match &self.tree.0[1] {
-            Part::Tuple(n) => *n,
-            _ => 0,
-        };
-        (self.below(1).0, count)
-    }
-
-    /// Which arrays belong to which positional argument.
-    pub fn spans(&self) -> Vec<Span> {
-        let (mut at, mut start) = (2, 0);
-        let next = |_| {
-            let (arrays, behind) = self.below(at);
-            at = behind;
-            let span = start..start + arrays;
-            start = span.end;
-            span
-        };
-        (0..self.positional().1).map(next).collect()
     }
 
     /// A derivative was asked for with respect to what was declared to have none.
@@ -53,7 +23,7 @@ impl CallRules {
         if self.rules.nondiff.is_empty() {
             return None;
         }
-        let spans = self.spans();
+        let spans = self.tree.spans();
         let asked = |i: &&usize| spans.get(**i).is_some_and(|span| span.clone().any(&wanted));
         let i = *self.rules.nondiff.iter().find(asked)?;
         Some(Error::rule(format!(
@@ -77,7 +47,7 @@ impl CallRules {
         if let Some(found) = self.plain(call, result) {
             return Ok(Ok(found));
         }
-        let (arrays, count) = self.positional();
+        let (arrays, count) = self.tree.positional();
         let keywords = call.inputs.len() - arrays;
         let (result, named) = self.split(result, keywords)?;
         let places: Vec<usize> = (0..count).filter(|i| !self.rules.nondiff.contains(i)).collect();
@@ -147,7 +117,7 @@ impl CallRules {
             && let Ok(named) = pair.get_item(1)?.cast_into::<PyDict>()
         {
             let full = PyDict::new(result.py());
-            if let Part::Dict(keys) = &self.tree.0[self.below(1).1] {
+            if let Part::Dict(keys) = &self.tree.0[self.tree.below(1).1] {
                 for key in keys {
                     full.set_item(key, named.get_item(key)?)?;
                 }
@@ -208,14 +178,14 @@ impl CallRules {
     fn part(&self, i: usize) -> &Part {
         let mut at = 2;
         for _ in 0..i {
-            at = self.below(at).1;
+            at = self.tree.below(at).1;
         }
         &self.tree.0[at]
     }
 
     /// Positional arguments among `places` that hold arrays.
     fn holders(&self, places: &[usize]) -> Vec<usize> {
-        let spans = self.spans();
+        let spans = self.tree.spans();
         places.iter().copied().filter(|&i| !spans[i].is_empty()).collect()
     }
 

@@ -1,10 +1,12 @@
 //! Arguments that many functions take: axes, shapes, sequences of arrays.
 
-use pullback::{Array, Shape};
+use pullback::{Array, Aval, Shape};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::Arg;
+use crate::dtype::DtypeArg;
 
 /// One integer or several.
 pub struct Ints(pub Vec<isize>);
@@ -59,6 +61,31 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Sizes {
             )));
         }
         Ok(Sizes(list.into_iter().map(|size| size as usize).collect()))
+    }
+}
+
+/// The type of whatever has a shape and a dtype.
+pub fn aval_of(object: &Bound<'_, PyAny>) -> PyResult<Option<Aval>> {
+    let py = object.py();
+    let (shape, dtype) =
+        (object.getattr_opt(intern!(py, "shape"))?, object.getattr_opt(intern!(py, "dtype"))?);
+    let (Some(shape), Some(dtype)) = (shape, dtype) else { return Ok(None) };
+    Ok(Some(Aval { shape: shape.extract::<Sizes>()?.0, dtype: dtype.extract::<DtypeArg>()?.0 }))
+}
+
+/// An argument for which `None` is a value like others: it is told from one that was not given.
+pub enum Given<'py> {
+    /// By the user.
+    As(Bound<'py, PyAny>),
+    /// Not at all.
+    Not,
+}
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Given<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Given<'py>> {
+        Ok(Given::As(value.to_owned()))
     }
 }
 

@@ -11,16 +11,15 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::args::Sizes;
+use crate::args::aval_of;
 use crate::array::{PyArray, build_all, released};
 use crate::conform::{Conform, described};
 use crate::convert;
 use crate::device::On;
-use crate::dtype::DtypeArg;
 use crate::error::{OrRaise, guard, host};
 use crate::operators::number;
 use crate::site;
-use crate::tree::{self, Objects, Part, Tree};
+use crate::tree::{self, Objects, Tree};
 use crate::vmap::both;
 use crate::wrap;
 
@@ -96,53 +95,28 @@ impl PyCallback {
 
 /// The declared results: a tree of things with a shape and a dtype.
 fn declared(name: &str, tree: &Bound<'_, PyAny>) -> PyResult<(Tree, Vec<Aval>)> {
-    let py = tree.py();
-    let (arrays, tree) = tree::flatten(tree)?;
-    let (mut arrays, mut avals, mut parts) = (arrays.into_iter(), Vec::new(), Vec::new());
-    for part in tree.0.iter() {
-        avals.extend(match part {
-            Part::Leaf => arrays.next().map(|x| x.aval().clone()),
-            Part::Static(object) => {
-                let object = object.bind(py);
-                let (shape, dtype) =
-                    (object.getattr_opt(intern!(py, "shape"))?, object.getattr_opt(intern!(py, "dtype"))?);
-                let (Some(shape), Some(dtype)) = (shape, dtype) else {
-                    let (i, got) = (avals.len(), described(object));
-                    return Err(PyTypeError::new_err(format!(
-                        "[{name}] expected something with a shape and a dtype for result {i}, got {got}: \
-                         give pb.ShapeDtypeStruct(shape, dtype)"
-                    )));
-                };
-                Some(Aval { shape: shape.extract::<Sizes>()?.0, dtype: dtype.extract::<DtypeArg>()?.0 })
-            }
-            _ => None,
-        });
-        parts.push(if let Part::Static(_) = part { Part::Leaf } else { part.again(py) });
-    }
-    Ok((Tree(Arc::new(parts)), avals))
+    let (arrays, structure) = tree::flatten(tree)?;
+    let typed = |i: usize, object: &Bound<'_, PyAny>| match aval_of(object)? {
+        Some(aval) => Ok(Some(aval)),
+        None => Err(PyTypeError::new_err(format!(
+            "[{name}] expected something with a shape and a dtype for result {i}, got {}: \
+             give pb.ShapeDtypeStruct(shape, dtype)",
+            described(object)
+        ))),
+    };
+    let (avals, structure) = structure.lifted(tree.py(), arrays.iter().map(|x| x.aval().clone()), typed)?;
+    Ok((structure, avals))
 }
 
 /// Arguments whose numbers and foreign arrays are arrays: a function of arrays gets nothing else, and a map can map it.
 pub fn lifted(py: Python<'_>, arrays: Vec<Array>, tree: &Tree) -> PyResult<(Vec<Array>, Tree)> {
-    let (mut given, mut all, mut parts) = (arrays.into_iter(), Vec::new(), Vec::new());
-    for part in tree.0.iter() {
-        let found = match part {
-            Part::Leaf => given.next(),
-            Part::Static(object) => {
-                let object = object.bind(py);
-                let is_array = || object.hasattr(intern!(py, "__array__"));
-                if number(object)?.is_some() || (object.hasattr(intern!(py, "dtype"))? && is_array()?) {
-                    Some(convert::array(object, None)?)
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        };
-        parts.push(if found.is_some() { Part::Leaf } else { part.again(py) });
-        all.extend(found);
-    }
-    Ok((all, Tree(Arc::new(parts))))
+    tree.lifted(py, arrays, |_, object| {
+        let is_array = || object.hasattr(intern!(py, "__array__"));
+        if number(object)?.is_some() || (object.hasattr(intern!(py, "dtype"))? && is_array()?) {
+            return convert::array(object, None).map(Some);
+        }
+        Ok(None)
+    })
 }
 
 fn method(name: &str, method: Option<&str>) -> PyResult<VmapMethod> {

@@ -8,6 +8,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::args::Given;
 use crate::error::{OrRaise, guard, host};
 use crate::site;
 use crate::tree;
@@ -46,15 +47,15 @@ impl Checkpointed {
 /// >>> pb.grad(f)(pb.array(4.0)).item()
 /// 3.0
 #[pyfunction]
-#[pyo3(signature = (fun=Fun::Missing, policy=None), text_signature = "(fun=None, policy=None)")]
+#[pyo3(signature = (fun=Given::Not, policy=None), text_signature = "(fun=None, policy=None)")]
 pub fn checkpoint<'py>(
     py: Python<'py>,
-    fun: Fun<'py>,
+    fun: Given<'py>,
     policy: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let keeps = policy.as_ref().map_or(Ok(Policy::Nothing), read)?;
     let policy = policy.unwrap_or_else(|| py.None().into_bound(py));
-    let Fun::Given(fun) = fun else {
+    let Given::As(fun) = fun else {
         let named = PyDict::new(py);
         named.set_item("policy", policy)?;
         let args = (wrap::maker(py, "checkpoint")?,);
@@ -63,22 +64,6 @@ pub fn checkpoint<'py>(
     wrap::callable(&fun, "checkpoint")?;
     let wrapper = Checkpointed { fun: fun.clone().unbind(), policy: policy.unbind(), keeps };
     Ok(wrap::dressed(&fun, wrapper)?.into_bound(py).into_any())
-}
-
-/// What is to be computed again: `None` is something that was given, and no function.
-pub enum Fun<'py> {
-    /// By the user.
-    Given(Bound<'py, PyAny>),
-    /// Not yet.
-    Missing,
-}
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Fun<'py> {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Fun<'py>> {
-        Ok(Fun::Given(value.to_owned()))
-    }
 }
 
 /// A policy as Python has it: its kind, and names.

@@ -4,7 +4,6 @@ use pullback::custom::Call;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::answers::Span;
 use crate::rules::CallRules;
 use crate::tree::Tree;
 use crate::vmap::{arguments, kept};
@@ -16,7 +15,6 @@ pub struct Handed {
     tree: Tree,
     shape: Option<Tree>,
     residuals: Option<Tree>,
-    spans: Vec<Span>,
 }
 
 impl Handed {
@@ -26,7 +24,6 @@ impl Handed {
             tree: rules.tree.clone(),
             shape: kept(&rules.slot).ok(),
             residuals: kept(&rules.kept).ok(),
-            spans: rules.spans(),
             call,
         }
     }
@@ -68,6 +65,6 @@ impl Handed {
     #[getter]
     fn needs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let needed = |i: usize| self.call.needs[i] && self.call.inputs[i].is_inexact();
-        PyTuple::new(py, self.spans.iter().map(|span| span.clone().any(needed)))
+        PyTuple::new(py, self.tree.spans().into_iter().map(|mut span| span.any(needed)))
     }
 }

@@ -1,24 +1,21 @@
 //! Functions recorded once, for arguments of given types, with what they captured as further arguments.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use pullback::transform::{self, Traced};
 use pullback::{Array, Aval};
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 
-use crate::args::Sizes;
+use crate::args::aval_of;
 use crate::array::PyArray;
 use crate::callback::lifted;
 use crate::conform::described;
 use crate::convert;
-use crate::dtype::DtypeArg;
 use crate::error::{OrRaise, guard, host};
 use crate::operators::number;
-use crate::tree::{self, Part, Tree};
+use crate::tree::{self, Tree};
 use crate::wrap;
 
 /// What becomes of captured arrays in a call.
@@ -51,33 +48,21 @@ pub struct Record {
 pub fn examples(op: &str, args: &Bound<'_, PyTuple>) -> PyResult<(Tree, Vec<Aval>)> {
     let py = args.py();
     let (arrays, tree) = tree::flatten(args.as_any())?;
-    let (mut arrays, mut avals, mut parts) = (arrays.into_iter(), Vec::new(), Vec::new());
-    for part in tree.0.iter() {
-        let found = match part {
-            Part::Leaf => arrays.next().map(|x| x.aval().clone()),
-            Part::Static(object) => typed(object.bind(py))?,
-            _ => None,
-        };
-        parts.push(if found.is_some() { Part::Leaf } else { part.again(py) });
-        avals.extend(found);
-    }
+    let (avals, tree) =
+        tree.lifted(py, arrays.iter().map(|x| x.aval().clone()), |_, object| typed(object))?;
     if avals.is_empty() && op == "linear_transpose" {
         let got = described(args.as_any());
         let text = format!("[{op}] expected arrays, or pb.ShapeDtypeStruct, as primals, got {got}");
         return Err(PyValueError::new_err(text));
     }
-    Ok((Tree(Arc::new(parts)), avals))
+    Ok((tree, avals))
 }
 
 fn typed(object: &Bound<'_, PyAny>) -> PyResult<Option<Aval>> {
-    let py = object.py();
     if number(object)?.is_some() {
         return Ok(Some(convert::array(object, None)?.aval().clone()));
     }
-    let (shape, dtype) =
-        (object.getattr_opt(intern!(py, "shape"))?, object.getattr_opt(intern!(py, "dtype"))?);
-    let (Some(shape), Some(dtype)) = (shape, dtype) else { return Ok(None) };
-    Ok(Some(Aval { shape: shape.extract::<Sizes>()?.0, dtype: dtype.extract::<DtypeArg>()?.0 }))
+    aval_of(object)
 }
 
 fn record(

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::PyArray;
-use crate::conform::{self, described};
+use crate::conform::{self, described, sequence};
 use crate::error::host;
 use crate::handed::Handed;
 use crate::tree::{self, Objects, Tree};
@@ -281,20 +281,31 @@ impl Rules for CallRules {
             return Err(error);
         }
         run(|py| {
-            let (arrays, _) = self.positional();
+            let (arrays, _) = self.tree.positional();
             if let Some(i) = (arrays..tangents.len()).find(|&i| tangents[i].is_some()) {
                 let text =
                     format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
                 return self.error("jvp", &text);
             }
-            self.tangents(&kept(&self.slot)?, &self.pushed(py, rule, call, tangents)?)
+            let mut result = self.pushed(py, rule, call, tangents)?;
+            if rule.style == Style::Split {
+                match paired(&result)? {
+                    Some(tangent) => result = tangent,
+                    None => {
+                        let got = described(&result);
+                        let text = format!(" returned {got}: expected (output, tangent of the output)");
+                        return self.error("jvp", &text);
+                    }
+                }
+            }
+            self.tangents(&kept(&self.slot)?, &result)
         })
     }
 
     fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
         let Some(rule) = &self.rules.vmap else { return Err(Error::internal("[vmap] expected a rule")) };
         run(|py| {
-            let (arrays, _) = self.positional();
+            let (arrays, _) = self.tree.positional();
             if axes[arrays..].iter().any(Option::is_some) {
                 return self.error("vmap", ": a keyword argument is mapped: pass it by position");
             }
@@ -321,6 +332,22 @@ impl Rules for CallRules {
     fn name_of(&self, captured: &Array) -> Option<String> {
         Python::attach(|py| variable(self.fun.bind(py), captured).ok().flatten())
     }
+}
+
+/// The tangent of the pair that a rule returned; `None` where it is no pair. Where a rule forgets one of the two, its
+/// output must not be taken for a tangent.
+fn paired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    if result.is_none() {
+        return Ok(Some(result.clone()));
+    }
+    Ok(match sequence(result).as_deref() {
+        // Nothing at all would be taken for a forgotten return.
+        Some([output, tangent]) if tangent.is_none() => {
+            Some(PyTuple::new(result.py(), [output, tangent])?.into_any())
+        }
+        Some([_, tangent]) => Some(tangent.clone()),
+        _ => None,
+    })
 }
 
 /// The variable by which a function knows an array: in its closure, among its globals, on its object.

@@ -1,5 +1,6 @@
 //! The structure of trees of Python containers, and back from it to objects.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pullback::Array;
@@ -221,6 +222,50 @@ impl Tree {
             at += 1;
         }
         (arrays, at)
+    }
+
+    /// Of a tree of `(args, kwargs)`: how many arrays are among the positional arguments, and how many of these there
+    /// are.
+    pub fn positional(&self) -> (usize, usize) {
+        let count = match &self.0[1] {
+            Part::Tuple(n) => *n,
+            _ => 0,
+        };
+        (self.below(1).0, count)
+    }
+
+    /// Of a tree of `(args, kwargs)`: which arrays belong to which positional argument.
+    pub fn spans(&self) -> Vec<Range<usize>> {
+        let (mut at, mut start) = (2, 0);
+        let next = |_| {
+            let (arrays, behind) = self.below(at);
+            at = behind;
+            let span = start..start + arrays;
+            start = span.end;
+            span
+        };
+        (0..self.positional().1).map(next).collect()
+    }
+
+    /// The same structure, with an array wherever `lift` finds one in what is none, and the arrays: those given, and
+    /// those found, which are told how many came before.
+    pub fn lifted<T>(
+        &self,
+        py: Python<'_>,
+        given: impl IntoIterator<Item = T>,
+        mut lift: impl FnMut(usize, &Bound<'_, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<(Vec<T>, Tree)> {
+        let (mut given, mut all, mut parts) = (given.into_iter(), Vec::new(), Vec::new());
+        for part in self.0.iter() {
+            let found = match part {
+                Part::Leaf => given.next(),
+                Part::Static(object) => lift(all.len(), object.bind(py))?,
+                _ => None,
+            };
+            parts.push(if found.is_some() { Part::Leaf } else { part.again(py) });
+            all.extend(found);
+        }
+        Ok((all, Tree(Arc::new(parts))))
     }
 
     /// Whether two structures are the same, with equal objects in the same places.

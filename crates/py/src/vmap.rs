@@ -10,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::args::Given;
 use crate::conform::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
@@ -46,39 +47,23 @@ impl Mapped {
 /// array([[3, 4],
 ///        [6, 8]], dtype=int32)
 #[pyfunction]
-#[pyo3(signature = (fun, in_axes=Axis::Zero, out_axes=Axis::Zero, *, axis_size=None), text_signature = "(fun, in_axes=0, out_axes=0, *, axis_size=None)")]
+#[pyo3(signature = (fun, in_axes=Given::Not, out_axes=Given::Not, *, axis_size=None), text_signature = "(fun, in_axes=0, out_axes=0, *, axis_size=None)")]
 pub fn vmap(
     py: Python<'_>,
     fun: &Bound<'_, PyAny>,
-    in_axes: Axis<'_>,
-    out_axes: Axis<'_>,
+    in_axes: Given<'_>,
+    out_axes: Given<'_>,
     axis_size: Option<usize>,
 ) -> PyResult<Py<Mapped>> {
     wrap::callable(fun, "vmap")?;
-    let axes = |given: Axis<'_>| -> PyResult<Py<PyAny>> {
+    let axes = |given: Given<'_>| -> PyResult<Py<PyAny>> {
         match given {
-            Axis::Given(axes) => Ok(axes.unbind()),
-            Axis::Zero => Ok(0i64.into_pyobject(py)?.into_any().unbind()),
+            Given::As(axes) => Ok(axes.unbind()),
+            Given::Not => Ok(0i64.into_pyobject(py)?.into_any().unbind()),
         }
     };
     let (in_axes, out_axes) = (axes(in_axes)?, axes(out_axes)?);
     wrap::dressed(fun, Mapped { fun: fun.clone().unbind(), in_axes, out_axes, axis_size })
-}
-
-/// Axes as they were given: `None` has a meaning of its own.
-pub enum Axis<'py> {
-    /// By the user.
-    Given(Bound<'py, PyAny>),
-    /// Not at all.
-    Zero,
-}
-
-impl<'a, 'py> FromPyObject<'a, 'py> for Axis<'py> {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Axis<'py>> {
-        Ok(Axis::Given(value.to_owned()))
-    }
 }
 
 #[pymethods]

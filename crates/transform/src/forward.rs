@@ -36,12 +36,7 @@ pub fn jvp(
     primals: &[Array],
     tangents: &[Option<Array>],
 ) -> Result<(Vec<Array>, Vec<Option<Array>>)> {
-    if primals.len() != tangents.len() {
-        let (want, got) = (count(primals.len(), "tangent"), tangents.len());
-        return Err(Error::value(format!("[jvp] expected {want}, one for each primal, got {got}")));
-    }
-    let fitted = primals.iter().zip(tangents).enumerate();
-    let seeds = fitted.map(|(i, (x, t))| fit("jvp", "tangent", i, x, t)).collect::<Result<Vec<_>>>()?;
+    let seeds = fit_all("jvp", ("tangent", "primal"), primals, tangents)?;
     let trace = stack::open(Kind::Derivative("jvp"));
     let number = trace.number;
     let leaves: Vec<Array> = primals.iter().map(|primal| primal.alias(number)).collect();
@@ -63,8 +58,23 @@ pub fn jvp_dense(f: &Fun, primals: &[Array], tangents: &[Array]) -> Result<(Vec<
     Ok((outs, dense))
 }
 
+/// Tangents or cotangents as the walks take them, as many as there are arrays to take them: `what` they are, and of
+/// what.
+pub(crate) fn fit_all(
+    op: &str,
+    (what, of): (&str, &str),
+    xs: &[Array],
+    given: &[Option<Array>],
+) -> Result<Vec<Option<Array>>> {
+    if xs.len() != given.len() {
+        let (want, got) = (count(xs.len(), what), given.len());
+        return Err(Error::value(format!("[{op}] expected {want}, one for each {of}, got {got}")));
+    }
+    xs.iter().zip(given).enumerate().map(|(i, (x, t))| fit(op, what, i, x, t)).collect()
+}
+
 /// A tangent or cotangent of `x` as the walks take it: of its shape and type, `None` for what has none.
-pub(crate) fn fit(op: &str, what: &str, i: usize, x: &Array, t: &Option<Array>) -> Result<Option<Array>> {
+fn fit(op: &str, what: &str, i: usize, x: &Array, t: &Option<Array>) -> Result<Option<Array>> {
     let Some(t) = t else { return Ok(None) };
     let wrong = || format!("[{op}] expected a {what} of type {} for array {i}, got {}", x.aval(), t.aval());
     if x.shape() != t.shape() {

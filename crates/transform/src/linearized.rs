@@ -3,22 +3,14 @@
 
 use pullback_base::{Aval, Error, Result};
 use pullback_core::Array;
-use pullback_core::trace::Live;
 
+use crate::Fun;
 use crate::custom::linear;
-use crate::forward::{fit, push};
-use crate::reverse::pull;
-use crate::stack::{self, Kind};
-use crate::{Fun, count};
+use crate::forward::{fit_all, push};
+use crate::reverse::Trail;
 
 /// Pushes tangents through a function that has been traced. It may be called any number of times, on any thread.
-pub struct Pushforward {
-    outs: Vec<Array>,
-    leaves: Vec<Array>,
-    number: u64,
-    /// What was traced keeps its history for as long as this lives.
-    _live: Option<Live>,
-}
+pub struct Pushforward(Trail);
 
 /// Values of `f` at `primals`, and its derivative there: `f` is not called again.
 ///
@@ -37,12 +29,8 @@ pub struct Pushforward {
 /// # Errors
 /// What `f` answers.
 pub fn linearize(f: &Fun, primals: &[Array]) -> Result<(Vec<Array>, Pushforward)> {
-    let trace = stack::open(Kind::Derivative("linearize"));
-    let number = trace.number;
-    let leaves: Vec<Array> = primals.iter().map(|primal| primal.alias(number)).collect();
-    let outs = f(&leaves)?;
-    let _live = trace.close().map(Live::ended);
-    Ok((outs.clone(), Pushforward { outs, leaves, number, _live }))
+    let trail = Trail::run("linearize", f, |number| primals.iter().map(|x| x.alias(number)).collect())?;
+    Ok((trail.outs.clone(), Pushforward(trail)))
 }
 
 impl Pushforward {
@@ -52,15 +40,8 @@ impl Pushforward {
     /// What rules answer; `Value` and `Type` for tangents that do not fit; `Rule` where something has no
     /// derivative.
     pub fn call(&self, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        if tangents.len() != self.leaves.len() {
-            let (want, got) = (count(self.leaves.len(), "tangent"), tangents.len());
-            let text = format!("[linearize] expected {want}, one for each primal, got {got}");
-            return Err(Error::value(text));
-        }
-        let fitted = self.leaves.iter().zip(tangents).enumerate();
-        let seeds =
-            fitted.map(|(i, (x, t))| fit("linearize", "tangent", i, x, t)).collect::<Result<Vec<_>>>()?;
-        push(&self.outs, &self.leaves, &seeds, self.number)
+        let Trail { outs, leaves, number, .. } = &self.0;
+        push(outs, leaves, &fit_all("linearize", ("tangent", "primal"), leaves, tangents)?, *number)
     }
 
     /// As `call`, with zeros where a tangent is zero by structure.
@@ -70,17 +51,12 @@ impl Pushforward {
     pub fn call_dense(&self, tangents: &[Array]) -> Result<Vec<Array>> {
         let seeds: Vec<Option<Array>> = tangents.iter().cloned().map(Some).collect();
         let pushed = self.call(&seeds)?;
-        Ok(self.outs.iter().zip(pushed).map(|(y, t)| t.unwrap_or_else(|| y.zeros_like())).collect())
+        Ok(self.0.outs.iter().zip(pushed).map(|(y, t)| t.unwrap_or_else(|| y.zeros_like())).collect())
     }
 }
 
 /// The transpose of a linear function. It may be called any number of times, on any thread.
-pub struct Transposed {
-    outs: Vec<Array>,
-    leaves: Vec<Array>,
-    number: u64,
-    _live: Option<Live>,
-}
+pub struct Transposed(Trail);
 
 /// The transpose of `f`, which is linear in arguments of the given types. It is called once, on leaves that have no
 /// elements.
@@ -110,16 +86,14 @@ pub fn linear_transpose(f: &Fun, avals: &[Aval]) -> Result<Transposed> {
         Err(Error::type_(text + "; what is not differentiated, the function may capture"))
     };
     avals.iter().enumerate().try_for_each(|(i, aval)| inexact("argument", i, aval))?;
-    let trace = stack::open(Kind::Derivative("linear_transpose"));
-    let number = trace.number;
-    let leaf = |aval: &Aval| Array::tracer(aval.clone(), "linear_transpose", number);
-    let leaves: Vec<Array> = avals.iter().map(leaf).collect();
-    let outs = f(&leaves)?;
-    let _live = trace.close().map(Live::ended);
+    let op = "linear_transpose";
+    let leaves = |number| avals.iter().map(|aval| Array::tracer(aval.clone(), op, number)).collect();
+    let trail = Trail::run(op, f, leaves)?;
+    let Trail { outs, leaves, number, .. } = &trail;
     outs.iter().enumerate().try_for_each(|(i, out)| inexact("result", i, out.aval()))?;
-    linear::check(&outs, &leaves, number).map_err(not_linear)?;
-    linear::check_bodies(&outs, &leaves, number).map_err(not_linear)?;
-    Ok(Transposed { outs, leaves, number, _live })
+    linear::check(outs, leaves, *number).map_err(not_linear)?;
+    linear::check_bodies(outs, leaves, *number).map_err(not_linear)?;
+    Ok(Transposed(trail))
 }
 
 fn not_linear(why: String) -> Error {
@@ -134,18 +108,9 @@ impl Transposed {
     /// What rules answer; `Value` and `Type` for cotangents that do not fit; `Rule` where a custom function in it
     /// turns out not to be linear.
     pub fn call(&self, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        if cotangents.len() != self.outs.len() {
-            let (want, got) = (count(self.outs.len(), "cotangent"), cotangents.len());
-            let text = format!("[linear_transpose] expected {want}, one for each output, got {got}");
-            return Err(Error::value(text));
-        }
-        let fitted = self.outs.iter().zip(cotangents).enumerate();
-        let seeds = fitted
-            .map(|(i, (y, g))| fit("linear_transpose", "cotangent", i, y, g))
-            .collect::<Result<Vec<_>>>()?;
-        let pulled = pull(&self.outs, &seeds, &self.leaves, &[], self.number)?;
+        let pulled = self.0.pull("linear_transpose", cotangents)?;
         // What the structure does not show, of custom functions, the result does.
-        linear::free_of(pulled, &self.leaves, self.number, not_linear)
+        linear::free_of(pulled, &self.0.leaves, self.0.number, not_linear)
     }
 
     /// As `call`, with zeros where a cotangent is zero by structure.
@@ -155,11 +120,11 @@ impl Transposed {
     pub fn call_dense(&self, cotangents: &[Array]) -> Result<Vec<Array>> {
         let seeds: Vec<Option<Array>> = cotangents.iter().cloned().map(Some).collect();
         let pulled = self.call(&seeds)?;
-        Ok(self.leaves.iter().zip(pulled).map(|(x, g)| g.unwrap_or_else(|| x.zeros_like())).collect())
+        Ok(self.0.leaves.iter().zip(pulled).map(|(x, g)| g.unwrap_or_else(|| x.zeros_like())).collect())
     }
 
     /// Types of the results.
     pub fn avals(&self) -> Vec<Aval> {
-        self.outs.iter().map(|out| out.aval().clone()).collect()
+        self.0.outs.iter().map(|out| out.aval().clone()).collect()
     }
 }

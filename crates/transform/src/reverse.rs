@@ -12,20 +12,41 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::custom::derive;
-use crate::forward::{fit, opaque};
+use crate::forward::{fit_all, opaque};
 use crate::stack::{self, Kind};
 use crate::walk::{dependents, id};
 use crate::{Fun, count};
 
-/// Pulls cotangents back through a function that has been traced. It may be called any number of times, on any
-/// thread.
-pub struct Pullback {
-    outs: Vec<Array>,
-    leaves: Vec<Array>,
-    number: u64,
+/// A function that has been traced, for walks to come.
+pub(crate) struct Trail {
+    pub outs: Vec<Array>,
+    pub leaves: Vec<Array>,
+    pub number: u64,
     /// What was traced keeps its history for as long as this lives.
     _live: Option<Live>,
 }
+
+impl Trail {
+    /// Runs `f` on leaves of a new trace, which is named in errors.
+    pub fn run(name: &'static str, f: &Fun, leaves: impl FnOnce(u64) -> Vec<Array>) -> Result<Trail> {
+        let trace = stack::open(Kind::Derivative(name));
+        let number = trace.number;
+        let leaves = leaves(number);
+        let outs = f(&leaves)?;
+        let _live = trace.close().map(Live::ended);
+        Ok(Trail { outs, leaves, number, _live })
+    }
+
+    /// Cotangents of the leaves, given those of the results.
+    pub fn pull(&self, op: &str, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+        let seeds = fit_all(op, ("cotangent", "output"), &self.outs, cotangents)?;
+        pull(&self.outs, &seeds, &self.leaves, &[], self.number)
+    }
+}
+
+/// Pulls cotangents back through a function that has been traced. It may be called any number of times, on any
+/// thread.
+pub struct Pullback(Trail);
 
 impl Pullback {
     /// Cotangents of the arguments, given those of the results; `None` is zero, coming and going.
@@ -34,13 +55,7 @@ impl Pullback {
     /// What rules answer; `Value` and `Type` for cotangents that do not fit; `Rule` where something has no
     /// derivative.
     pub fn call(&self, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-        if cotangents.len() != self.outs.len() {
-            let (want, got) = (count(self.outs.len(), "cotangent"), cotangents.len());
-            return Err(Error::value(format!("[vjp] expected {want}, one for each output, got {got}")));
-        }
-        let fitted = self.outs.iter().zip(cotangents).enumerate();
-        let seeds = fitted.map(|(i, (y, g))| fit("vjp", "cotangent", i, y, g)).collect::<Result<Vec<_>>>()?;
-        pull(&self.outs, &seeds, &self.leaves, &[], self.number)
+        self.0.pull("vjp", cotangents)
     }
 
     /// As `call`, with zeros where a cotangent is zero by structure.
@@ -50,7 +65,7 @@ impl Pullback {
     pub fn call_dense(&self, cotangents: &[Array]) -> Result<Vec<Array>> {
         let seeds: Vec<Option<Array>> = cotangents.iter().cloned().map(Some).collect();
         let pulled = self.call(&seeds)?;
-        Ok(self.leaves.iter().zip(pulled).map(|(x, g)| g.unwrap_or_else(|| x.zeros_like())).collect())
+        Ok(self.0.leaves.iter().zip(pulled).map(|(x, g)| g.unwrap_or_else(|| x.zeros_like())).collect())
     }
 }
 
@@ -72,12 +87,8 @@ impl Pullback {
 /// # Errors
 /// What `f` answers.
 pub fn vjp(f: &Fun, primals: &[Array]) -> Result<(Vec<Array>, Pullback)> {
-    let trace = stack::open(Kind::Derivative("grad"));
-    let number = trace.number;
-    let leaves: Vec<Array> = primals.iter().map(|primal| primal.alias(number)).collect();
-    let outs = f(&leaves)?;
-    let _live = trace.close().map(Live::ended);
-    Ok((outs.clone(), Pullback { outs, leaves, number, _live }))
+    let trail = Trail::run("grad", f, |number| primals.iter().map(|x| x.alias(number)).collect())?;
+    Ok((trail.outs.clone(), Pullback(trail)))
 }
 
 /// What `f` returns, and the gradients of its first result by the arguments numbered `wrt`. Further results are

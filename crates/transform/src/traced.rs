@@ -48,6 +48,12 @@ struct Record {
 /// # Errors
 /// What `f` answers.
 pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
+    let (record, outs, captured) = run(f, avals)?;
+    Ok(Traced::over(record, outs, captured))
+}
+
+/// The record of `f`, its results, and what it captured.
+fn run(f: &Fun, avals: &[Aval]) -> Result<(Record, Vec<Array>, Vec<Array>)> {
     let trace = stack::open(Kind::Compile);
     let number = trace.number;
     let leaves: Vec<Array> =
@@ -57,7 +63,7 @@ pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
     let outs = tied(outs?, &effects)?;
     drop(trace);
     let captured = boundary(&outs, &leaves, number);
-    Ok(Traced::over(Record { leaves, number }, outs, captured))
+    Ok((Record { leaves, number }, outs, captured))
 }
 
 /// As `trace`, with what `f` captured and what depends on an active trace as further arguments, which are answered
@@ -83,12 +89,12 @@ pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
 /// # Errors
 /// What `f` answers.
 pub fn closed(f: &Fun, avals: &[Aval]) -> Result<(Traced, Vec<Array>)> {
-    let Traced { record, outs, captured, .. } = trace(f, avals)?;
+    let (mut record, outs, captured) = run(f, avals)?;
     // A number may be that of a trace long closed: what depends on that alone is a constant.
     let depends = |array: &Array| stack::owner(array, |_| true).is_some();
     let found: Vec<Array> = captured.into_iter().filter(depends).collect();
-    let leaves = [record.leaves.as_slice(), &found].concat();
-    Ok((Traced::over(Record { leaves, number: record.number }, outs, Vec::new()), found))
+    record.leaves.extend(found.iter().cloned());
+    Ok((Traced::over(record, outs, Vec::new()), found))
 }
 
 /// Results that wait for the effects of the function: whoever asks for one of them has them all.

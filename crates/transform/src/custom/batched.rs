@@ -79,7 +79,7 @@ impl Rules for Batched {
 
     fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
         let more: Vec<_> = tangents.iter().zip(self.axes.iter().copied()).collect();
-        let outs = self.each(call, &more, |one, ts| call_jvp(&self.inner, &one, ts))?;
+        let outs = self.each(call, &more, |one, ts| call_jvp(&self.inner, one, ts))?;
         let lead = |t: Option<Entry>| t.map(|t| t.at(0, self.trace.size)).transpose();
         Ok(outs.into_iter().map(lead).collect::<Result<Vec<_>>>()?.into())
     }

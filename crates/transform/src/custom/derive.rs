@@ -28,7 +28,7 @@ pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Vec<O
         let offers = owner.rules.offers();
         let way = way(owner, offers.jvp, offers.vjp, "jvp", "vjp").map_err(|e| at(e, &custom.site))?;
         total = match way {
-            Way::Rule => seal(owner, call_jvp(owner, &custom.describe(node, &needs), own)?)?,
+            Way::Rule => seal(owner, call_jvp(owner, custom.describe(node, &needs), own)?)?,
             Way::Transpose => seal(owner, transposed_vjp(owner, &custom.describe(node, &needs), own)?)?,
             Way::Body => {
                 let body = recorded(node, custom)?;
@@ -167,11 +167,11 @@ pub(crate) fn call_vjp(
 }
 
 /// The jvp rule, called and checked.
-pub(crate) fn call_jvp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-    let call = &with_residuals(owner, call.clone())?;
+pub(crate) fn call_jvp(owner: &Owner, call: Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+    let call = with_residuals(owner, call)?;
     let _within = door::within(owner, "jvp rule");
-    let value = owner.rules.jvp(call, tangents).map_err(|error| at(error, &call.site))?;
-    check::tangents(call, value)
+    let value = owner.rules.jvp(&call, tangents).map_err(|error| at(error, &call.site))?;
+    check::tangents(&call, value)
 }
 
 /// jvp from vjp. The rule is a linear map from cotangents to gradients; called once on leaves that have no
@@ -185,7 +185,7 @@ fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Res
 /// vjp from jvp, likewise.
 fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
     transpose(owner, call, &call.inputs, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
-        call_jvp(owner, call, leaves)
+        call_jvp(owner, call.clone(), leaves)
     })
 }
 
