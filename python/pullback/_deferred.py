@@ -5,10 +5,8 @@ from typing import Any, NoReturn
 
 from pullback import _core
 from pullback._callback import ShapeDtypeStruct
-from pullback._closure import converted
-from pullback._core import array
-
-_INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
+from pullback._core import array, closure_convert
+from pullback._dtypes import INEXACT
 
 # `loop(cond_fun, body_fun, init_val)`.
 Loop = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], Any]
@@ -18,8 +16,8 @@ def deferred(
     loop: Loop, holds: Callable[..., array], step: Callable[..., tuple[array, ...]], carry: list[array]
 ) -> list[array]:
     """What the carry is when `holds(*carry)` holds no more, which is found out when it is asked for."""
-    holds_of, kept = converted(holds, *carry)
-    step_of, more = converted(step, *carry)
+    holds_of, kept = closure_convert(holds, *carry)
+    step_of, more = closure_convert(step, *carry)
     count = len(carry)
     return list(_call(_Loop(loop, holds_of, step_of, count, count + len(kept)), *carry, *kept, *more))
 
@@ -37,9 +35,9 @@ class _Loop:
 
     def pushed(self, args: tuple[array, ...], tangents: tuple[Any, ...]) -> tuple[Any, ...]:
         """The tangents of the results: the loop over pairs of a carry and its tangent."""
-        floats = [i for i in range(self.count) if args[i].dtype in _INEXACT]
+        floats = [i for i in range(self.count) if args[i].dtype in INEXACT]
         kept, more = args[self.count : self.split], args[self.split :]
-        others = [i for i, x in enumerate(more) if x.dtype in _INEXACT]
+        others = [i for i, x in enumerate(more) if x.dtype in INEXACT]
         fixed = [tangents[self.split + i] for i in others]
 
         def step(pair: tuple[tuple[array, ...], tuple[array, ...]]) -> Any:

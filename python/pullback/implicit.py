@@ -10,16 +10,10 @@ from typing import Any, NamedTuple
 
 from pullback import _carry, _core
 from pullback._callback import ShapeDtypeStruct
-from pullback._closure import converted
-from pullback._core import TreeDef, _Custom, array
+from pullback._core import TreeDef, _Custom, array, closure_convert
+from pullback._dtypes import INEXACT
 
 __all__ = ["custom_linear_solve", "custom_root"]
-
-_INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
-
-# What solvers captured is constant. What the equation captured is an argument, unless it could not be found
-# without `closure_convert`: then it must not be taken for a constant.
-_CAPTURED = "constant" if hasattr(_core, "closure_convert") else "error"
 
 Arrays = Sequence[array]
 
@@ -48,7 +42,7 @@ class _Equation(NamedTuple):
             out = fun(structure.unflatten(x))
             return tuple(_carry.alike(op, "what the function returns", out, types, structure))
 
-        call, consts = converted(flat, *leaves)
+        call, consts = closure_convert(flat, *leaves)
         return cls(op, lambda *each: tuple(call(*each)), structure, len(leaves), *rest), consts
 
     def at(self, consts: Arrays) -> Callable[[Any], Any]:
@@ -70,7 +64,7 @@ class _Equation(NamedTuple):
 
     def pushed(self, x: Arrays, consts: Arrays, tangents: Arrays) -> tuple[array, ...] | None:
         """How the function's value at `x` changes with what it captured; `None` where it captured nothing."""
-        moving = [i for i, c in enumerate(consts) if c.dtype in _INEXACT]
+        moving = [i for i, c in enumerate(consts) if c.dtype in INEXACT]
         if not moving:
             return None
         fun = self._of_captured(x, consts, moving)
@@ -78,7 +72,7 @@ class _Equation(NamedTuple):
 
     def pulled(self, x: Arrays, consts: Arrays, cotangents: Arrays) -> list[Any]:
         """The cotangents of what the function captured, by those of its value at `x`."""
-        moving = [i for i, c in enumerate(consts) if c.dtype in _INEXACT]
+        moving = [i for i, c in enumerate(consts) if c.dtype in INEXACT]
         found: list[Any] = [None] * len(consts)
         if moving:
             fun = self._of_captured(x, consts, moving)
@@ -230,7 +224,8 @@ def _solution(name: str) -> Callable[..., Any]:
     return body
 
 
-_linear = _Custom(_solution("custom_linear_solve"), captured=_CAPTURED)
+# What solvers captured is constant; what the equation captured is an argument.
+_linear = _Custom(_solution("custom_linear_solve"), captured="constant")
 _linear._define(jvp=_linear_jvp, vjp=_linear_vjp)
-_root = _Custom(_solution("custom_root"), captured=_CAPTURED)
+_root = _Custom(_solution("custom_root"), captured="constant")
 _root._define(jvp=_root_jvp)

@@ -9,12 +9,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pullback import _core
+from pullback import _carry, _core
 from pullback._core import TreeDef, _tree_flatten, array
+from pullback._dtypes import REAL
 
 __all__ = ["hessian", "jacfwd", "jacobian", "jacrev"]
-
-_REAL = (_core.float16, _core.bfloat16, _core.float32, _core.float64)
 
 
 def jacfwd(
@@ -163,9 +162,9 @@ def _real(op: str, what: str, x: Any) -> array:
         x = array(x)
     if not isinstance(x, array):
         raise TypeError(f"[{op}] expected arrays of real floats as {what}, got {_kind(x)}")
-    if x.dtype not in _REAL:
+    if x.dtype not in REAL:
         raise TypeError(
-            f"[{op}] expected arrays of real floats as {what}, got {x.dtype.name}{list(x.shape)}: "
+            f"[{op}] expected arrays of real floats as {what}, got {_carry.kind(x)}: "
             "convert it by astype, or return it with has_aux"
         )
     return x

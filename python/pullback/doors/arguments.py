@@ -2,26 +2,18 @@
 
 import inspect
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
+from pullback._carry import kind
 from pullback._core import array
-
-
-def decorator(
-    door: type, fun: Callable[..., Any] | None, options: dict[str, Any]
-) -> Callable[..., Any] | None:
-    """`@door(option=...)`: a decorator that waits for its function, where none was given."""
-    if fun is not None:
-        return None
-    return lambda fun: door(fun, **options)
 
 
 def positions(op: str, fun: Callable[..., Any], argnums: Any, argnames: Any) -> list[int]:
     """The positions of non-differentiable arguments, given by number and by name."""
     numbers = [argnums] if hasattr(argnums, "__index__") else list(argnums)
     names = [argnames] if isinstance(argnames, str) else list(argnames)
-    parameters = _positional(fun)
+    parameters = positional(fun)
     found = {_position(op, fun, number, parameters) for number in numbers}
     for argname in names:
         if parameters is None or argname not in parameters:
@@ -49,27 +41,26 @@ def _position(op: str, fun: Callable[..., Any], number: Any, parameters: list[st
     return at
 
 
-def _signature(fun: Callable[..., Any]) -> inspect.Signature | None:
+def signature(fun: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature of a function, if it has one that can be read."""
     try:
         return inspect.signature(fun)
     except (TypeError, ValueError):
         return None
 
 
-def _positional(fun: Callable[..., Any]) -> list[str] | None:
-    signature = _signature(fun)
-    if signature is None:
+def positional(fun: Callable[..., Any]) -> list[str] | None:
+    """The names of the positional parameters of a function, if they can be read."""
+    found = signature(fun)
+    if found is None:
         return None
-    return [
-        p.name
-        for p in signature.parameters.values()
-        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
-    ]
+    parameters = found.parameters.values()
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def _takes_more(fun: Callable[..., Any]) -> bool:
-    signature = _signature(fun)
-    return signature is None or any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
+    found = signature(fun)
+    return found is None or any(p.kind is p.VAR_POSITIONAL for p in found.parameters.values())
 
 
 def name(fun: Callable[..., Any]) -> str:
@@ -80,11 +71,6 @@ def name(fun: Callable[..., Any]) -> str:
 def described(value: Any) -> str:
     """What something is, for messages."""
     if isinstance(value, array):
-        return f"{value.dtype.name}[{', '.join(map(str, value.shape))}]"
-    kind = type(value).__name__
-    return f"a {kind} of {len(value)}" if isinstance(value, tuple | list) else f"a {kind}"
-
-
-def rest(items: Iterable[Any], nondiff: list[int]) -> tuple[Any, ...]:
-    """The items at other positions."""
-    return tuple(item for i, item in enumerate(items) if i not in nondiff)
+        return kind(value)
+    name = type(value).__name__
+    return f"a {name} of {len(value)}" if isinstance(value, tuple | list) else f"a {name}"

@@ -2,12 +2,7 @@
 
 from typing import Any
 
-from pullback._core import array
-from pullback.doors.zeros import INEXACT
-
-
-def _differentiable(arg: Any) -> bool:
-    return isinstance(arg, array) and arg.dtype in INEXACT
+from pullback.doors.zeros import is_inexact
 
 
 class Context:
@@ -40,7 +35,7 @@ class Context:
         can be.
         """
         if self._needs is None:
-            self._needs = tuple(_differentiable(arg) for arg in self._args)
+            self._needs = tuple(is_inexact(arg) for arg in self._args)
         return self._needs
 
     @property

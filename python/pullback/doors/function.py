@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from pullback import _core
 from pullback._core import _Custom
 from pullback.doors import zeros
+from pullback.doors.arguments import signature
 from pullback.doors.context import Context
 
 
@@ -58,13 +59,8 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Calls the function."""
-        door = cls.__dict__.get("_door") or _door_of(cls)
-        said = door.said.listen()
-        try:
-            out = door.custom(*args, **kwargs)
-        finally:
-            door.said.stop()
-        return _marked(said[-1], args, out) if said else out
+        door = _door_of(cls)
+        return door.called(door.custom, args, kwargs)
 
 
 class _Marks(NamedTuple):
@@ -91,6 +87,15 @@ class _Said(threading.local):
 class _Opened(NamedTuple):
     custom: Any
     said: _Said
+
+    def called(self, fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What `fun` returns, with what its forward pass says of arguments and outputs."""
+        said = self.said.listen()
+        try:
+            out = fun(*args, **kwargs)
+        finally:
+            self.said.stop()
+        return _marked(said[-1], args, out) if said else out
 
 
 def _opened(cls: type[Function]) -> _Opened:
@@ -142,16 +147,13 @@ def _opened(cls: type[Function]) -> _Opened:
 def body_of(cls: type[Function]) -> Callable[..., Any]:
     """What the rules of a class stand for: its forward pass, and what that says of its outputs."""
 
-    def body(*args: Any, **kwargs: Any) -> Any:
-        door = _door_of(cls)
-        said = door.said.listen()
-        try:
-            out = door.custom.__wrapped__(*args, **kwargs)
-        finally:
-            door.said.stop()
-        return _marked(said[-1], args, out) if said else out
+    door = _door_of(cls)
+    whole = door.custom.__wrapped__
 
-    body.__signature__ = inspect.signature(_door_of(cls).custom.__wrapped__)  # type: ignore[attr-defined]
+    @functools.wraps(whole)
+    def body(*args: Any, **kwargs: Any) -> Any:
+        return door.called(whole, args, kwargs)
+
     return body
 
 
@@ -163,29 +165,27 @@ def _door_of(cls: type[Function]) -> _Opened:
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
-    try:
-        signature = inspect.signature(forward)
-    except (TypeError, ValueError):
+    found = signature(forward)
+    if found is None:
         return
-    parameters = list(signature.parameters.values())
+    parameters = list(found.parameters.values())
     named = parameters and parameters[0].kind in (
         inspect.Parameter.POSITIONAL_ONLY,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
     )
-    body.__signature__ = signature.replace(parameters=parameters[skip if named else 0 :])
+    body.__signature__ = found.replace(parameters=parameters[skip if named else 0 :])
 
 
 def _inputs(forward: Callable[..., Any]) -> Callable[..., tuple[Any, ...]]:
     """All arguments in the order of the parameters, with defaults: what `setup_context` unpacks."""
-    try:
-        signature = inspect.signature(forward)
-    except (TypeError, ValueError):
+    found = signature(forward)
+    if found is None:
         return lambda args, kwargs: (*args, *kwargs.values())
 
     def inputs(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        if len(args) == len(signature.parameters):
+        if len(args) == len(found.parameters):
             return args
-        bound = signature.bind(*args, **kwargs)
+        bound = found.bind(*args, **kwargs)
         bound.apply_defaults()
         return (*bound.args, *bound.kwargs.values())
 

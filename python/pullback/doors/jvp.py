@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from pullback._core import RuleError, _Custom
-from pullback.doors import arguments, zeros
-from pullback.doors.vmap import batched
+from pullback.doors import zeros
+from pullback.doors.ruled import Ruled
 from pullback.tree import tree_map
 
 
-class custom_jvp(_Custom):
+class custom_jvp(Ruled):
     """A function with a rule for forward mode, in the idiom of `jax.custom_jvp`; used in both modes.
 
     `defjvp(rule)` gives it: `rule(primals, tangents)` returns `(output, tangent of the output)`, and is
@@ -25,36 +24,13 @@ class custom_jvp(_Custom):
     2.0
     """
 
-    _nondiff: list[int]
-
-    def __new__(
-        cls,
-        fun: Callable[..., Any] | None = None,
-        nondiff_argnums: Any = (),
-        nondiff_argnames: Any = (),
-        *,
-        missing: str = "derive",
-        captured: str = "error",
-    ) -> Any:
-        """Of `fun`; without one a decorator that waits for it."""
-        options = {
-            "nondiff_argnums": nondiff_argnums,
-            "nondiff_argnames": nondiff_argnames,
-            "missing": missing,
-            "captured": captured,
-        }
-        waiting = arguments.decorator(cls, fun, options)
-        if fun is None:
-            return waiting
-        self: Any = super().__new__(cls, fun, missing=missing, captured=captured)
-        self._nondiff = arguments.positions("custom_jvp", fun, nondiff_argnums, nondiff_argnames)
-        return self
+    _door = "custom_jvp"
 
     def defjvp(self, jvp: Callable[..., Any], symbolic_zeros: bool = False) -> Callable[..., Any]:
         """Gives the rule, and returns it. With `symbolic_zeros`, tangents that are zero are
         `SymbolicZero`s.
         """
-        rule = _paired(arguments.name(self), _symbolic(jvp) if symbolic_zeros else jvp)
+        rule = _symbolic(jvp) if symbolic_zeros else jvp
         self._define(split=True, jvp=rule, symbolic_jvp=symbolic_zeros, nondiff=self._nondiff)
         return jvp
 
@@ -78,31 +54,6 @@ class custom_jvp(_Custom):
             return zeros.filled(None, out) if total is None else total
 
         self._define(jvp=rule, symbolic_jvp=True)
-
-    def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """Gives a rule for batches besides, as that of `custom_vmap`."""
-        self._define(vmap=batched(arguments.name(self), rule), nondiff=self._nondiff)
-        return rule
-
-
-def _paired(name: str, jvp: Callable[..., Any]) -> Callable[..., Any]:
-    """The tangent of the pair that a rule returns. Where the rule forgets one of the two, its output must not
-    be taken for a tangent.
-    """
-
-    def rule(*given: Any, **kwargs: Any) -> Any:
-        result = jvp(*given, **kwargs)
-        if result is None:
-            return None
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            raise RuleError(
-                f"jvp rule of {name!r} returned {arguments.described(result)}: "
-                "expected (output, tangent of the output)"
-            )
-        # Nothing at all would be taken for a forgotten return.
-        return tuple(result) if result[1] is None else result[1]
-
-    return rule
 
 
 def _symbolic(jvp: Callable[..., Any]) -> Callable[..., Any]:

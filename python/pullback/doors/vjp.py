@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from pullback._core import _Custom
-from pullback.doors import arguments, zeros
-from pullback.doors.vmap import batched
+from pullback.doors import zeros
+from pullback.doors.ruled import Ruled
 
 
-class custom_vjp(_Custom):
+class custom_vjp(Ruled):
     """A function with a rule for reverse mode, in the idiom of `jax.custom_vjp`.
 
     `defvjp(fwd, bwd)` gives the rule: `fwd(*args)` returns `(output, residuals)`, and `bwd(residuals,
@@ -32,30 +31,7 @@ class custom_vjp(_Custom):
     differentiated is an error: pass it as an argument, or choose `captured`, see `custom_function`.
     """
 
-    _nondiff: list[int]
-
-    def __new__(
-        cls,
-        fun: Callable[..., Any] | None = None,
-        nondiff_argnums: Any = (),
-        nondiff_argnames: Any = (),
-        *,
-        missing: str = "derive",
-        captured: str = "error",
-    ) -> Any:
-        """Of `fun`; without one a decorator that waits for it."""
-        options = {
-            "nondiff_argnums": nondiff_argnums,
-            "nondiff_argnames": nondiff_argnames,
-            "missing": missing,
-            "captured": captured,
-        }
-        waiting = arguments.decorator(cls, fun, options)
-        if fun is None:
-            return waiting
-        self: Any = super().__new__(cls, fun, missing=missing, captured=captured)
-        self._nondiff = arguments.positions("custom_vjp", fun, nondiff_argnums, nondiff_argnames)
-        return self
+    _door = "custom_vjp"
 
     def defvjp(
         self,
@@ -71,11 +47,6 @@ class custom_vjp(_Custom):
         if symbolic_zeros:
             fwd, bwd = _marked(fwd, self._nondiff), _symbolic(bwd)
         self._define(split=True, forward=fwd, vjp=bwd, symbolic_vjp=symbolic_zeros, nondiff=self._nondiff)
-
-    def def_vmap(self, rule: Callable[..., Any]) -> Callable[..., Any]:
-        """Gives a rule for batches besides, as that of `custom_vmap`."""
-        self._define(vmap=batched(arguments.name(self), rule), nondiff=self._nondiff)
-        return rule
 
 
 def _marked(fwd: Callable[..., Any], nondiff: list[int]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from pullback import _core
 from pullback._core import array
+from pullback._dtypes import INEXACT
 from pullback.tree import tree_map
 
 
@@ -44,7 +45,9 @@ class CustomVJPPrimal(NamedTuple):
     perturbed: bool
 
 
-INEXACT = (_core.float16, _core.bfloat16, _core.float32, _core.float64, _core.complex64)
+def is_inexact(x: Any) -> bool:
+    """Whether something is an array that can have a derivative."""
+    return isinstance(x, array) and x.dtype in INEXACT
 
 
 def like(given: Any, shapes: Any) -> Any:
@@ -74,7 +77,6 @@ def marked(tree: Any) -> Any:
     """The tree, with every array as a `CustomVJPPrimal`."""
 
     def mark(x: Any) -> Any:
-        inexact = x.dtype in INEXACT if isinstance(x, array) else isinstance(x, float | complex)
-        return CustomVJPPrimal(x, inexact)
+        return CustomVJPPrimal(x, is_inexact(x) or isinstance(x, float | complex))
 
     return tree_map(mark, tree)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pullback as pb
 from pullback._core import _Custom
+from pullback.doors.arguments import positional
 from pullback.doors.function import body_of
 
 
@@ -41,9 +42,5 @@ class Door(NamedTuple):
 
     def parameters(self, count: int) -> list[str]:
         """Names for so many arguments."""
-        try:
-            listed = list(inspect.signature(self.body).parameters.values())
-        except (TypeError, ValueError):
-            listed = []
-        names = [p.name for p in listed if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][:count]
+        names = (positional(self.body) or [])[:count]
         return names + [f"args[{i}]" for i in range(len(names), count)]

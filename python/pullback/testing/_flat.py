@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import pullback as pb
+from pullback._dtypes import REAL
 
 Arrays = list[pb.array]
 ALONG = "along a random direction"
@@ -38,7 +39,7 @@ def named(tree: Any, name: str) -> Iterator[tuple[str, pb.array]]:
 
 
 def is_float(x: pb.array) -> bool:
-    return x.dtype in (pb.float16, pb.bfloat16, pb.float32, pb.float64)
+    return x.dtype in REAL
 
 
 def floats(tree: Any, name: str) -> dict[str, pb.array]:
