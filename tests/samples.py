@@ -1,6 +1,7 @@
 """What several test files need: types, layouts, comparisons, functions with telling rules."""
 
 import math
+import threading
 
 import numpy as np
 import pullback as pb
@@ -154,3 +155,24 @@ def bfloat16(x):
 def finite(x):
     """Whether a number is neither infinite nor NaN."""
     return math.isfinite(x)
+
+
+def together(work, count=8):
+    """Calls `work(i)` from so many threads, which start at once; raises what the first of them raised."""
+    start, failed = threading.Barrier(count), []
+
+    def run(i):
+        try:
+            start.wait(30)
+            work(i)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
+    if failed:
+        raise failed[0]

@@ -119,8 +119,7 @@ def test_what_loops_under_compile_capture():
         return times
 
     f = pb.compile(lambda x, w: pb.while_loop(lambda y: y < 100, scale(w), x))
-    if hasattr(pb, "closure_convert"):
-        close(pb.compile(lambda w: pb.while_loop(lambda y: y < 100, Model(w).step, 1.0))(pb.array(3.0)), 243)
+    close(pb.compile(lambda w: pb.while_loop(lambda y: y < 100, Model(w).step, 1.0))(pb.array(3.0)), 243)
     assert f(pb.array(1.0), pb.array(3.0)).item() == 243
     g = pb.compile(lambda x, w, top: pb.while_loop(lambda y, top=top: y < top["t"], lambda y: scale(w)(y), x))
     assert g(pb.array(1.0), pb.array(3.0), {"t": pb.array(20.0)}).item() == 27

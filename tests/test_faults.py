@@ -13,6 +13,7 @@ import numpy as np
 import pullback as pb
 import pytest
 from common import close
+from samples import together
 
 
 def run(code, **env):
@@ -44,27 +45,17 @@ def test_deep_chains():
 
 
 def test_threads_do_not_see_each_other():
-    failures = []
-
     def work(seed):
-        try:
-            rng = np.random.default_rng(seed)
-            f = pb.custom_function(lambda x: x * x)
-            f.vjp(lambda x, g, y: g * (seed + 1))
-            for _ in range(30):
-                a = rng.normal(size=(4, 5)).astype(np.float32)
-                got = pb.grad(lambda x: pb.vmap(f)(x).sum())(pb.array(a))
-                close(got, np.full((4, 5), seed + 1))
-                close(pb.compile(lambda x: pb.sin(x) @ x.T)(pb.array(a)), np.sin(a) @ a.T, 1e-4, 1e-4)
-        except BaseException as error:
-            failures.append(error)
+        rng = np.random.default_rng(seed)
+        f = pb.custom_function(lambda x: x * x)
+        f.vjp(lambda x, g, y: g * (seed + 1))
+        for _ in range(30):
+            a = rng.normal(size=(4, 5)).astype(np.float32)
+            got = pb.grad(lambda x: pb.vmap(f)(x).sum())(pb.array(a))
+            close(got, np.full((4, 5), seed + 1))
+            close(pb.compile(lambda x: pb.sin(x) @ x.T)(pb.array(a)), np.sin(a) @ a.T, 1e-4, 1e-4)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures[0]
+    together(work)
 
 
 def test_streams_belong_to_threads():

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pullback as pb
 import pytest
-from samples import near
+from samples import near, together
 
 
 def run(code, **env):
@@ -180,27 +180,17 @@ def test_threads_share_functions_with_rules():
     f.vjp(lambda x, g, y: 10 * g * x)
     f.jvp(lambda x, t: 100 * t * x)
     mapped, fast = pb.vmap(pb.grad(f)), pb.compile(pb.grad(lambda x: pb.vmap(f)(x).sum()))
-    failures, start = [], threading.Barrier(8)
 
     def work(k):
-        try:
-            start.wait()
-            x = np.arange(1.0, 5.0, dtype="f4") * (k + 1)
-            for _ in range(50):
-                near(mapped(pb.array(x)), 10 * x)
-                near(fast(pb.array(x)), 10 * x)
-                near(pb.jvp(f, [pb.array(x)], [pb.ones(4)])[1][0], 100 * x)
-                with pytest.raises(ValueError, match="axis"):
-                    pb.sum(pb.array(x), axis=3)
-        except BaseException as error:
-            failures.append(error)
+        x = np.arange(1.0, 5.0, dtype="f4") * (k + 1)
+        for _ in range(50):
+            near(mapped(pb.array(x)), 10 * x)
+            near(fast(pb.array(x)), 10 * x)
+            near(pb.jvp(f, [pb.array(x)], [pb.ones(4)])[1][0], 100 * x)
+            with pytest.raises(ValueError, match="axis"):
+                pb.sum(pb.array(x), axis=3)
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures, failures[0]
+    together(work)
 
 
 def test_one_array_evaluated_by_many_threads():

@@ -1,15 +1,13 @@
 """`custom_gradient`, the door of TensorFlow: what the table of compositions does not reach."""
 
-import dataclasses
 import inspect
 import pickle
-import threading
-from collections import namedtuple
 
 import numpy as np
 import pullback as pb
 import pytest
-from samples import Counted, near
+from kinds import Layer, Module, Node, Pair, parts
+from samples import Counted, near, together
 
 X = pb.array([1.0, 2.0, 3.0])
 TWO, THREE, ONE = pb.array(2.0), pb.array(3.0), pb.array(1.0)
@@ -77,34 +75,6 @@ def test_forms_of_the_decorator():
     for make in (pb.custom_gradient, pb.custom_gradient(), pb.custom_gradient(captured="constant")):
         f = make(lambda x: (x * 1, lambda g: 10 * g))
         near((f(THREE), pb.grad(f)(THREE)), (3.0, 10.0))
-
-
-Pair = namedtuple("Pair", "a b")
-
-
-@dataclasses.dataclass
-class Layer:
-    a: pb.array
-    b: pb.array
-    label: str = "dense"
-
-
-class Node:
-    def __init__(self, a, b):
-        self.a, self.b = a, b
-
-
-class Module:
-    def __init__(self, a, b):
-        self.a, self.b = a, b
-
-
-pb.register_tree_node(Node, lambda n: ((n.a, n.b), None), lambda _, ab: Node(*ab))
-pb.register_module(Module)
-
-
-def parts(tree):
-    return [tree["a"], tree["b"]] if isinstance(tree, dict) else [tree.a, tree.b]
 
 
 @pytest.mark.parametrize("make", [lambda a, b: {"b": b, "a": a}, Pair, Layer, Node, Module])
@@ -241,20 +211,9 @@ def test_what_a_gradient_function_returns_is_checked(answer, text):
 
 
 def test_eight_threads():
-    errors, start = [], threading.Barrier(8)
-
     def work(s):
-        try:
-            start.wait()
-            for _ in range(20):
-                near(pb.grad(lambda x: squared(x, s))(THREE), 30.0 * s)
-                near(pb.vmap(pb.grad(lambda x: squared(x, s)))(X), 10 * s * LINE)
-        except BaseException as error:
-            errors.append(error)
+        for _ in range(20):
+            near(pb.grad(lambda x: squared(x, s))(THREE), 30.0 * s)
+            near(pb.vmap(pb.grad(lambda x: squared(x, s)))(X), 10 * s * LINE)
 
-    threads = [threading.Thread(target=work, args=(s,)) for s in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
+    together(work)

@@ -1,15 +1,13 @@
 """`custom_jvp`, the door of JAX for forward mode: what the table of compositions does not reach."""
 
-import dataclasses
 import inspect
 import pickle
-import threading
-from collections import namedtuple
 
 import numpy as np
 import pullback as pb
 import pytest
-from samples import Counted, near
+from kinds import Layer, Module, Node, Pair, parts
+from samples import Counted, near, together
 
 X = pb.array([1.0, 2.0, 3.0])
 TWO, THREE, ONE = pb.array(2.0), pb.array(3.0), pb.array(1.0)
@@ -176,36 +174,6 @@ def test_forms_of_the_decorator(form):
             pb.grad(lambda x: f(x, 2))(THREE)
 
 
-Pair = namedtuple("Pair", "a b")
-
-
-@dataclasses.dataclass
-class Layer:
-    a: pb.array
-    b: pb.array
-    label: str = "dense"
-
-
-class Node:
-    def __init__(self, a, b):
-        self.a, self.b = a, b
-
-
-class Module:
-    def __init__(self, a, b):
-        self.a, self.b = a, b
-
-
-pb.register_tree_node(Node, lambda n: ((n.a, n.b), None), lambda _, ab: Node(*ab))
-pb.register_module(Module)
-
-
-def parts(tree):
-    if isinstance(tree, dict):
-        return [tree["a"], tree["b"]]
-    return list(tree) if isinstance(tree, list) else [tree.a, tree.b]
-
-
 @pytest.mark.parametrize(
     "make", [lambda a, b: {"b": b, "a": a}, lambda a, b: [a, b], Pair, Layer, Node, Module]
 )
@@ -343,20 +311,11 @@ def test_the_body_is_not_asked_for_its_derivative():
 
 
 def test_eight_threads():
-    f, errors, start = applied(nondiff_argnums=(0, 2)), [], threading.Barrier(8)
+    f = applied(nondiff_argnums=(0, 2))
 
     def work(s):
-        try:
-            start.wait()
-            for _ in range(20):
-                near(tangent(lambda x: f(pb.sin, x, s)), 10.0 * s)
-                near(pb.vmap(pb.grad(lambda x: f(pb.cos, x, s)))(X), [10.0 * s] * 3)
-        except BaseException as error:
-            errors.append(error)
+        for _ in range(20):
+            near(tangent(lambda x: f(pb.sin, x, s)), 10.0 * s)
+            near(pb.vmap(pb.grad(lambda x: f(pb.cos, x, s)))(X), [10.0 * s] * 3)
 
-    threads = [threading.Thread(target=work, args=(s,)) for s in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
+    together(work)

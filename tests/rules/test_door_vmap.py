@@ -2,13 +2,12 @@
 
 import inspect
 import pickle
-import threading
 from collections import namedtuple
 
 import numpy as np
 import pullback as pb
 import pytest
-from samples import Counted, near
+from samples import Counted, near, together
 
 X = pb.array([1.0, 2.0, 3.0])
 TWO, THREE, ONE = pb.array(2.0), pb.array(3.0), pb.array(1.0)
@@ -251,20 +250,9 @@ def test_on_each_device(device):
 
 
 def test_eight_threads():
-    errors, start = [], threading.Barrier(8)
+    def work(_):
+        for _ in range(20):
+            near(pb.vmap(squared)(X), LINE**2 + 7)
+            near(pb.vmap(slow)(X), LINE)
 
-    def work():
-        try:
-            start.wait()
-            for _ in range(20):
-                near(pb.vmap(squared)(X), LINE**2 + 7)
-                near(pb.vmap(slow)(X), LINE)
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not errors, errors
+    together(work)

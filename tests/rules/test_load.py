@@ -9,32 +9,11 @@ import numpy as np
 import pullback as pb
 import pytest
 from compositions import FALSE
-from samples import near
+from samples import near, together
 
 SLOW = os.environ.get("PULLBACK_TESTS") == "slow"
 THREADS = 8
 ROUNDS = 500 if SLOW else 50
-
-
-def together(work, count=THREADS):
-    """Calls `work(i)` from so many threads, which start at once; raises what the first of them raised."""
-    start, failed = threading.Barrier(count), []
-
-    def run(i):
-        try:
-            start.wait(30)
-            work(i)
-        except BaseException as error:
-            failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert not any(thread.is_alive() for thread in threads), "a thread hangs"
-    if failed:
-        raise failed[0]
 
 
 def loss(f):

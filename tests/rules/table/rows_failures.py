@@ -1,13 +1,12 @@
 """Rows 87 to 114: what goes wrong, and what must not."""
 
 import gc
-import threading
 import traceback
 
 import numpy as np
 import pullback as pb
 import pytest
-from samples import Counted, near
+from samples import Counted, near, together
 from table.doors import RULES, square
 from table.record import Mark, refused, row
 from table.rows_arguments import slopes
@@ -393,23 +392,12 @@ def calls(door):
 
 def at_once(action):
     """Eight threads do it at the same time; what one of them raises is raised."""
-    start, errors = threading.Barrier(8), []
 
-    def work():
-        try:
-            start.wait()
-            for _ in range(10):
-                action()
-        except BaseException as error:
-            errors.append(error)
+    def work(_):
+        for _ in range(10):
+            action()
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    together(work)
 
 
 @row(112)
