@@ -99,6 +99,8 @@ def test_ctrl_c_stops_an_evaluation():
     result = run("""
         import os, signal, threading, time
         import pullback as pb
+        # What runs in the background of a script ignores Ctrl-C, and hands that down.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         a = pb.random.normal((700, 700)) * 0.01
         pb.eval(a)
         for _ in range(1000):
