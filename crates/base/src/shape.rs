@@ -8,8 +8,16 @@ use smallvec::SmallVec;
 use crate::error::{Error, Result};
 
 /// The size of every axis. Up to four are kept in place.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Shape(SmallVec<[usize; 4]>);
+
+impl Clone for Shape {
+    /// Every node has shapes, and this is one copy of memory where the derived one is a loop.
+    #[inline]
+    fn clone(&self) -> Shape {
+        Shape::new(&self.0)
+    }
+}
 
 impl Shape {
     /// A shape from sizes.

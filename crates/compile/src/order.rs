@@ -9,7 +9,7 @@ use pullback_base::{Aval, Device, Dtype, Error, Result, Storage};
 use pullback_core::callback::HostCall;
 use pullback_core::op::{Kernel, OpDef};
 use pullback_core::{Array, Node, NodeKind, Params};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use smallvec::SmallVec;
 
 /// The number of an item.
@@ -88,9 +88,10 @@ pub type NoValue = fn(&Array, &str) -> Error;
 /// What `no_value` answers for a tracer, which has no elements.
 pub fn order(roots: &[Array], no_value: NoValue) -> Result<Order> {
     let mut walk = Walk {
-        order: Order::default(),
-        seen: FxHashMap::default(),
-        nodes: Vec::new(),
+        // Room for a small graph: what grows pays for each of its sizes.
+        order: Order { items: Vec::with_capacity(8), leaves: Vec::with_capacity(4), ..Order::default() },
+        seen: FxHashMap::with_capacity_and_hasher(14, FxBuildHasher),
+        nodes: Vec::with_capacity(8),
         numbers: FxHashMap::default(),
         calls: FxHashMap::default(),
         no_value,

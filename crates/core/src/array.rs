@@ -40,10 +40,26 @@ impl Array {
         Ok(Array::node_of(op, params, inputs)?.outputs())
     }
 
+    /// The operation of `node` over inputs of the same types as its own: what `infer` would answer is known.
+    ///
+    /// # Panics
+    /// Where `node` is no operation.
+    pub fn again(node: &Node, inputs: Inputs) -> SmallVec<[Array; 1]> {
+        let NodeKind::Op(op, params) = &node.kind else { unreachable!("expected an operation") };
+        debug_assert!(inputs.len() == node.with_inputs(<[Array]>::len));
+        node.again(op, params.clone(), inputs).outputs()
+    }
+
     fn node_of(op: &'static OpDef, params: Params, inputs: &[&Array]) -> Result<Arc<Node>> {
-        let avals: SmallVec<[&Aval; 3]> = inputs.iter().map(|x| x.aval()).collect();
-        let results = op.infer(&params, &avals)?;
-        let inputs: Inputs = inputs.iter().map(|&x| x.clone()).collect();
+        // One and two operands are nearly all, and a collected iterator costs more than what is done here.
+        let (results, inputs) = match *inputs {
+            [x] => (op.infer(&params, &[x.aval()])?, smallvec![x.clone()]),
+            [x, y] => (op.infer(&params, &[x.aval(), y.aval()])?, Inputs::from_buf([x.clone(), y.clone()])),
+            _ => {
+                let avals: SmallVec<[&Aval; 3]> = inputs.iter().map(|x| x.aval()).collect();
+                (op.infer(&params, &avals)?, inputs.iter().map(|&x| x.clone()).collect())
+            }
+        };
         Ok(Node::new(NodeKind::Op(op, params), inputs, results, 0))
     }
 
@@ -103,6 +119,11 @@ impl Array {
     /// The node.
     pub fn node(&self) -> &Arc<Node> {
         &self.node
+    }
+
+    /// The node, if this was the last that held it.
+    pub(crate) fn into_node(self) -> Option<Node> {
+        Arc::into_inner(self.node)
     }
 
     /// Which output of the node it is.

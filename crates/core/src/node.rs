@@ -68,12 +68,17 @@ pub fn live_nodes() -> usize {
 impl Node {
     /// A node on the current device. Its number is the largest of `number` and those of its inputs.
     pub fn new(kind: NodeKind, inputs: Inputs, avals: SmallVec<[Aval; 1]>, number: u64) -> Arc<Node> {
-        Node::with_custom(kind, inputs, avals, number, None)
+        Node::with_custom(kind, inputs, avals, number, None, place::current())
+    }
+
+    /// The same operation over other inputs, of the same types, on the same device.
+    pub(crate) fn again(&self, op: &'static OpDef, params: Params, inputs: Inputs) -> Arc<Node> {
+        Node::with_custom(NodeKind::Op(op, params), inputs, self.avals.clone(), 0, None, self.device)
     }
 
     /// The node of a call of a function with rules.
     pub fn custom_call(call: CustomCall, inputs: Inputs, avals: SmallVec<[Aval; 1]>) -> Arc<Node> {
-        Node::with_custom(NodeKind::Custom, inputs, avals, 0, Some(Arc::new(call)))
+        Node::with_custom(NodeKind::Custom, inputs, avals, 0, Some(Arc::new(call)), place::current())
     }
 
     fn with_custom(
@@ -82,6 +87,7 @@ impl Node {
         avals: SmallVec<[Aval; 1]>,
         number: u64,
         custom: Option<Arc<CustomCall>>,
+        device: Device,
     ) -> Arc<Node> {
         LIVE.fetch_add(1, Ordering::Relaxed);
         let (mut trace, mut depth) = (number, 0);
@@ -92,7 +98,6 @@ impl Node {
             }
         }
         let history = RwLock::new(History { inputs, custom, callback: None });
-        let device = place::current();
         let node = Arc::new(Node { kind, avals, trace, depth, device, history, data: OnceLock::new() });
         if origin::asked() {
             origin::note(&node);
@@ -144,6 +149,13 @@ impl Node {
         }
     }
 
+    /// What it held, on its way out; nothing the second time.
+    fn last_history(&mut self) -> History {
+        let callback = self.callback();
+        let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
+        History { callback, ..std::mem::take(history) }
+    }
+
     /// The closure of the host, which the node lets go of: it may have captured a history of its own.
     fn callback(&self) -> Option<Arc<dyn Callback>> {
         match &self.kind {
@@ -153,33 +165,45 @@ impl Node {
     }
 }
 
-thread_local! {
-    /// What is to be dropped, while something is being dropped.
-    static DROPS: RefCell<Option<Vec<History>>> = const { RefCell::new(None) };
-}
-
 impl Drop for Node {
     fn drop(&mut self) {
         LIVE.fetch_sub(1, Ordering::Relaxed);
-        let callback = self.callback();
-        let history = self.history.get_mut().unwrap_or_else(PoisonError::into_inner);
-        release(History { callback, ..std::mem::take(history) });
+        let history = self.last_history();
+        release(history);
     }
 }
 
-/// Drops a history without recursion. Whatever a node owns goes to a queue, so a chain of any length is dropped
-/// in a loop. The queue is the thread's and not this call's, because a chain may lead through closures: rules
-/// capture arrays, whose nodes hold rules.
+/// Drops a history without recursion: a node that nobody else holds is taken apart, and its inputs join the list.
 fn release(history: History) {
-    if history.inputs.is_empty() && history.custom.is_none() && history.callback.is_none() {
+    let mut inputs = history.inputs;
+    release_closures(history.custom, history.callback);
+    while let Some(input) = inputs.pop() {
+        let Some(mut node) = input.into_node() else { continue };
+        let history = node.last_history();
+        inputs.extend(history.inputs);
+        release_closures(history.custom, history.callback);
+    }
+}
+
+type Closures = (Option<Arc<CustomCall>>, Option<Arc<dyn Callback>>);
+
+thread_local! {
+    /// Closures to be dropped, while one is being dropped.
+    static DROPS: RefCell<Option<Vec<Closures>>> = const { RefCell::new(None) };
+}
+
+/// A chain may lead through closures: rules capture arrays, whose nodes hold rules. So there is a queue of the
+/// thread, and only the first drop works on it.
+fn release_closures(custom: Option<Arc<CustomCall>>, callback: Option<Arc<dyn Callback>>) {
+    if custom.is_none() && callback.is_none() {
         return;
     }
-    let mut history = Some(history);
+    let mut closures = Some((custom, callback));
     let queued = DROPS.try_with(|drops| {
         let mut drops = drops.borrow_mut();
         match drops.as_mut() {
             Some(queue) => {
-                queue.extend(history.take());
+                queue.extend(closures.take());
                 true
             }
             None => {
@@ -192,7 +216,7 @@ fn release(history: History) {
     if !matches!(queued, Ok(false)) {
         return;
     }
-    drop(history);
+    drop(closures);
     while let Some(next) = DROPS.with(|drops| drops.borrow_mut().as_mut().and_then(Vec::pop)) {
         drop(next);
     }

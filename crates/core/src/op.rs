@@ -58,32 +58,35 @@ pub enum Dtypes {
 }
 
 impl Dtypes {
-    /// The type in which an operand of type `dtype` is taken, if it can be.
-    pub fn lift(self, dtype: Dtype) -> Option<Dtype> {
+    /// Whether an operand of this type is taken as it is.
+    #[inline]
+    pub fn has(self, dtype: Dtype) -> bool {
         let kind = dtype.kind();
         match self {
-            Dtypes::Inexact | Dtypes::Float => match kind {
-                Kind::Complex if self == Dtypes::Float => None,
-                Kind::Float | Kind::Complex => Some(dtype),
-                _ => Some(Dtype::F32),
-            },
-            Dtypes::Real => (kind != Kind::Complex).then_some(dtype),
-            Dtypes::RealNumber | Dtypes::Number => match kind {
-                Kind::Complex if self == Dtypes::RealNumber => None,
-                Kind::Bool => Some(Dtype::I32),
-                _ => Some(dtype),
-            },
-            Dtypes::Integral => (kind < Kind::Float).then_some(dtype),
-            Dtypes::Integer if kind == Kind::Bool => Some(Dtype::U8),
-            Dtypes::Integer => (kind < Kind::Float).then_some(dtype),
-            Dtypes::Bool => Some(Dtype::Bool),
-            Dtypes::Any => Some(dtype),
+            Dtypes::Inexact => kind >= Kind::Float,
+            Dtypes::Float => kind == Kind::Float,
+            Dtypes::Real => kind != Kind::Complex,
+            Dtypes::RealNumber => kind != Kind::Complex && kind != Kind::Bool,
+            Dtypes::Number => kind != Kind::Bool,
+            Dtypes::Integral => kind < Kind::Float,
+            Dtypes::Integer => kind < Kind::Float && kind != Kind::Bool,
+            Dtypes::Bool => kind == Kind::Bool,
+            Dtypes::Any => true,
         }
     }
 
-    /// Whether an operand of this type is taken as it is.
-    pub fn has(self, dtype: Dtype) -> bool {
-        self.lift(dtype) == Some(dtype)
+    /// The type in which an operand of type `dtype` is taken, if it can be.
+    pub fn lift(self, dtype: Dtype) -> Option<Dtype> {
+        if self.has(dtype) {
+            return Some(dtype);
+        }
+        match self {
+            Dtypes::Inexact | Dtypes::Float if dtype.kind() < Kind::Float => Some(Dtype::F32),
+            Dtypes::RealNumber | Dtypes::Number if dtype.kind() == Kind::Bool => Some(Dtype::I32),
+            Dtypes::Integer if dtype.kind() == Kind::Bool => Some(Dtype::U8),
+            Dtypes::Bool => Some(Dtype::Bool),
+            _ => None,
+        }
     }
 
     /// The families in words.
@@ -255,7 +258,7 @@ impl OpDef {
             let want = self.dtypes.words();
             return Err(Error::type_(format!("[{}] expected {want}, got {}", self.name, aval.dtype)));
         }
-        let same = || match avals.iter().find(|aval| **aval != avals[0]) {
+        let same = || match avals[1..].iter().find(|aval| **aval != avals[0]) {
             Some(_) => Err(mismatch(self.name, "operands of one shape and type", avals)),
             None => Ok(avals[0]),
         };

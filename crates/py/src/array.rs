@@ -1,6 +1,7 @@
 //! The array as Python sees it: a frozen class around one handle, whose methods only build nodes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pullback::{Array, Error, Result, Storage};
@@ -94,12 +95,13 @@ pub fn released<T: Send>(
     forked()?;
     guard(|| {
         py.detach(|| {
-            let mut looked = Instant::now();
+            // The clock starts at the first step: most work is done before there is a second.
+            let mut looked: Option<Instant> = None;
             work(&mut || {
-                if looked.elapsed() < Duration::from_millis(50) {
+                if looked.get_or_insert_with(Instant::now).elapsed() < Duration::from_millis(50) {
                     return Ok(());
                 }
-                looked = Instant::now();
+                looked = Some(Instant::now());
                 Python::attach(|py| py.check_signals()).map_err(host)
             })
         })
@@ -107,19 +109,36 @@ pub fn released<T: Send>(
     })
 }
 
-/// Threads do not survive a fork: a child that computed would wait for them for ever.
+/// Threads do not survive a fork: a child that computed would wait for them for ever. A fork before the first
+/// computation is none of this process's business.
 fn forked() -> PyResult<()> {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static OWNER: AtomicU32 = AtomicU32::new(0);
-    let me = std::process::id();
-    match OWNER.compare_exchange(0, me, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => Ok(()),
-        Err(owner) if owner == me => Ok(()),
-        Err(owner) => Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
-            "[eval] expected the process that first computed ({owner}), got a fork of it ({me}): \
-             start workers by 'spawn', or fork before the first computation"
-        ))),
+    let owner = *OWNER.get_or_init(|| {
+        #[cfg(unix)]
+        // SAFETY: the handler is a function of this library, which Python never unloads, and all that it does is
+        // to store to an atomic, which is allowed between a fork and whatever follows.
+        unsafe {
+            libc::pthread_atfork(None, None, Some(in_child));
+        }
+        std::process::id()
+    });
+    if !FORKED.load(Ordering::Relaxed) {
+        return Ok(());
     }
+    let me = std::process::id();
+    Err(pyo3::exceptions::PyRuntimeError::new_err(format!(
+        "[eval] expected the process that first computed ({owner}), got a fork of it ({me}): \
+         start workers by 'spawn', or fork before the first computation"
+    )))
+}
+
+/// The process that computed first.
+static OWNER: OnceLock<u32> = OnceLock::new();
+/// Whether this one is a fork of it. Asking for the process's number is a system call, and this is not.
+static FORKED: AtomicBool = AtomicBool::new(false);
+
+#[cfg(unix)]
+extern "C" fn in_child() {
+    FORKED.store(true, Ordering::Relaxed);
 }
 
 /// The elements of an array, computed if need be, where the host can read them.

@@ -121,9 +121,13 @@ pub fn guard<T>(body: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
             PLACE.set(info.location().map_or_else(String::new, |l| format!("{}:{}", l.file(), l.line())));
         }));
     });
-    GUARDS.set(GUARDS.get() + 1);
-    let result = catch_unwind(AssertUnwindSafe(body));
-    GUARDS.set(GUARDS.get() - 1);
+    // Found once: in a shared library, each look at a thread's variable is a call.
+    let result = GUARDS.with(|guards| {
+        guards.set(guards.get() + 1);
+        let result = catch_unwind(AssertUnwindSafe(body));
+        guards.set(guards.get() - 1);
+        result
+    });
     result.unwrap_or_else(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("panic");

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use pullback_base::Result;
 use pullback_core::custom::{CustomCall, Owner};
+use pullback_core::node::Inputs;
 use pullback_core::origin::{self, How};
 use pullback_core::{Array, Key, Node, NodeKind, place};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::SmallVec;
 
 use crate::walk::{all_edges, id, sorted};
 
@@ -51,6 +53,63 @@ pub(crate) fn rebuild(
     owner: &dyn Fn(&CustomCall) -> Option<Owner>,
 ) -> Result<Vec<Array>> {
     rebuild_with(outs, order, from, to, owner, &|_, new| Ok(new))
+}
+
+/// Where an array of a record comes from when it is replayed.
+enum Source {
+    /// The argument, or what was made before, of this number.
+    Made(u32),
+    /// Outside of the record.
+    Known(Array),
+}
+
+/// A record of operations alone, ready to be made again and again: what `rebuild` has to look up each time is known.
+pub(crate) struct Replay {
+    steps: Vec<(Arc<Node>, SmallVec<[Source; 2]>)>,
+    outs: Vec<Source>,
+}
+
+impl Replay {
+    /// What `rebuild` would do with the same nodes, if all of them are operations.
+    pub(crate) fn of(outs: &[Array], order: &[Arc<Node>], from: &[Array]) -> Option<Replay> {
+        if !order.iter().all(|node| matches!(node.kind, NodeKind::Op(..))) {
+            return None;
+        }
+        let mut made: FxHashMap<Key, u32> = from.iter().map(Array::key).zip(0..).collect();
+        let mut next = from.len() as u32;
+        let mut steps = Vec::with_capacity(order.len());
+        let source = |x: &Array, made: &FxHashMap<Key, u32>| match made.get(&x.key()) {
+            Some(&number) => Source::Made(number),
+            None => Source::Known(x.clone()),
+        };
+        for node in order {
+            let sources = node.with_inputs(|inputs| inputs.iter().map(|x| source(x, &made)).collect());
+            steps.push((node.clone(), sources));
+            for out in 0..node.avals.len() {
+                made.insert(Array::output(node, out).key(), next);
+                next += 1;
+            }
+        }
+        let outs = outs.iter().map(|out| source(out, &made)).collect();
+        Some(Replay { steps, outs })
+    }
+
+    /// The results over `args`, of the types of the record's leaves.
+    pub(crate) fn over(&self, args: &[Array]) -> Vec<Array> {
+        let mut made = Vec::with_capacity(args.len() + self.steps.len());
+        made.extend_from_slice(args);
+        let get = |source: &Source, made: &[Array]| match source {
+            Source::Made(number) => made[*number as usize].clone(),
+            Source::Known(array) => array.clone(),
+        };
+        for (node, sources) in &self.steps {
+            let _from = origin::from(node, How::Copy);
+            let mut inputs = Inputs::new();
+            inputs.extend(sources.iter().map(|source| get(source, &made)));
+            made.extend(Array::again(node, inputs));
+        }
+        self.outs.iter().map(|out| get(out, &made)).collect()
+    }
 }
 
 fn rebuild_with(

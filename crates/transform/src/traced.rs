@@ -10,7 +10,7 @@ use pullback_core::{Array, Node};
 use crate::custom::apart;
 use crate::custom::door::boundary;
 use crate::stack::{self, Kind};
-use crate::substitute::{order, rebuild};
+use crate::substitute::{Replay, order, rebuild};
 use crate::{Fun, count};
 
 /// A recorded function.
@@ -19,6 +19,8 @@ pub struct Traced {
     outs: Vec<Array>,
     /// What has to be rebuilt for other arguments, each after what it holds.
     order: Vec<Arc<Node>>,
+    /// The same, where there is nothing but operations.
+    replay: Option<Replay>,
     captured: Vec<Array>,
     /// Whether a function in it has a vjp rule, which need not be linear.
     rules: bool,
@@ -114,7 +116,8 @@ impl Traced {
         let order = order(&outs, &record.leaves, &[], record.number);
         let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
         let rules = order.iter().any(has_rule);
-        Traced { record: Arc::new(record), outs, order, captured, rules }
+        let replay = Replay::of(&outs, &order, &record.leaves);
+        Traced { record: Arc::new(record), outs, order, replay, captured, rules }
     }
 
     /// The function of `args`: its graph, with rules and all, over them.
@@ -130,6 +133,9 @@ impl Traced {
         if let Some(i) = (0..args.len()).find(|&i| args[i].aval() != leaves[i].aval()) {
             let (want, got) = (leaves[i].aval(), args[i].aval());
             return Err(Error::value(format!("[compile] expected {want} for argument {i}, got {got}")));
+        }
+        if let Some(replay) = &self.replay {
+            return Ok(replay.over(args));
         }
         // Outside of every trace nobody can look back at a call.
         let traced = stack::any_active();
