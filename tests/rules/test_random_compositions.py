@@ -123,7 +123,6 @@ def test_every_false_door_in_forward_mode(name, order):
     false_is_looped([(name, 0, 1), (name, 0, 1)], order, 7)
 
 
-@pytest.mark.xfail(strict=True, reason="a second derivative of a map is not that of the loop, for such rules")
 def test_a_second_derivative_of_a_map_through_a_rule_that_is_not_linear():
     false_is_looped([("clipped", 0, 0), ("custom_gradient", 0, 0)], ["vmap", "grad", "grad"], 0)
 

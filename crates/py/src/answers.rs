@@ -258,7 +258,7 @@ impl CallRules {
 }
 
 /// Numbers and foreign arrays that a vmap rule returned, as arrays.
-fn numbers_as_arrays<'py>(py: Python<'py>, outputs: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub fn numbers_as_arrays<'py>(py: Python<'py>, outputs: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let (arrays, tree) = tree::flatten(outputs)?;
     let leaves = arrays.into_iter().map(|array| object(py, array));
     let other = |value: &Bound<'py, PyAny>| match conform::leaf(value)? {

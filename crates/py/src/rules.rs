@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use pullback::custom::{Call, Mapped, Offers, Rules, Value};
+use pullback::custom::{Call, Function, Mapped, Offers, Rules, Value};
 use pullback::{Array, Error, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::answers::numbers_as_arrays;
 use crate::array::PyArray;
 use crate::conform::{self, described, sequence};
 use crate::error::host;
@@ -242,6 +243,7 @@ impl Rules for CallRules {
             vmap: rules.vmap.is_some(),
             forward: rules.forward.is_some(),
             once: rules.once,
+            body: false,
         }
     }
 
@@ -326,6 +328,14 @@ impl Rules for CallRules {
                 Style::Split | Style::Call => fun.call((args, places, size), kwargs.as_ref())?,
             };
             self.mapped(py, &result)
+        })
+    }
+
+    fn body(&self, _: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
+        run(|py| {
+            let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+            let result = self.fun.bind(py).call(args, kwargs.as_ref())?;
+            Ok(Ok(tree::flatten(&numbers_as_arrays(py, &result)?)?.0))
         })
     }
 

@@ -4,7 +4,7 @@
 //! it. The replay is memoised and can run up to any node at any time, so at a custom call the batched forms of
 //! the arguments are known while the trace is still open.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use pullback_base::{Aval, Error, Result, Shape};
 use pullback_core::op::Batch;
@@ -84,30 +84,89 @@ fn in_front(arrays: impl IntoIterator<Item = Array>, uniform: &[bool]) -> SmallV
 /// A node and the batched forms of its outputs.
 type Replayed = (Arc<Node>, SmallVec<[Entry; 1]>);
 
+/// The same for as long as somebody else holds them.
+struct Faded {
+    /// Keeps the address from being used again, and nothing alive.
+    _node: Weak<Node>,
+    entries: SmallVec<[FadedEntry; 1]>,
+}
+
+struct FadedEntry {
+    node: Weak<Node>,
+    out: usize,
+    axis: Option<usize>,
+    uniform: bool,
+}
+
+impl Faded {
+    fn of((node, entries): &Replayed) -> Faded {
+        let faded = |entry: &Entry| FadedEntry {
+            node: Arc::downgrade(entry.array.node()),
+            out: entry.array.out(),
+            axis: entry.axis,
+            uniform: entry.uniform,
+        };
+        Faded { _node: Arc::downgrade(node), entries: entries.iter().map(faded).collect() }
+    }
+
+    fn entry(&self, out: usize) -> Option<Entry> {
+        let FadedEntry { node, out, axis, uniform } = &self.entries[out];
+        let array = Array::output(&node.upgrade()?, *out);
+        Some(Entry { array, axis: *axis, uniform: *uniform })
+    }
+}
+
+/// What has been replayed, by the address of the node.
+#[derive(Default)]
+struct Memo {
+    held: FxHashMap<usize, Replayed>,
+    faded: FxHashMap<usize, Faded>,
+}
+
 /// A vmap in progress; kept by the custom nodes it made, whose rules are called later.
 pub(crate) struct VmapTrace {
     pub number: u64,
     /// Nothing numbered below this is mapped.
     pub floor: u64,
     pub size: usize,
-    /// Batched forms of the outputs of nodes, with the node, lest its address be used again.
-    memo: Mutex<FxHashMap<usize, Replayed>>,
+    memo: Mutex<Memo>,
     /// A leaf that is mapped and means nothing; made when asked for.
     lead: OnceLock<Array>,
     /// The same batch, traced before: rules may have captured its tracers.
     parent: Option<Arc<VmapTrace>>,
 }
 
-/// Drops what was replayed when the trace closes. The leaves stay: all else can be replayed again, and would
-/// keep alive, in a cycle, the custom nodes that keep the trace.
+/// Lets go of what was replayed when the trace closes: it would keep alive, in a cycle, the custom nodes that keep the
+/// trace. The leaves stay. What somebody holds is found again, and not replayed: a rule that captured a tracer asks for
+/// it later, and a copy of a custom node would get a part of the cotangent, of which a rule that is not linear makes
+/// something else than of the whole.
 struct Scope(Arc<VmapTrace>);
 impl Drop for Scope {
     fn drop(&mut self) {
+        let vmap = &self.0;
         // Moved out first: dropping nodes may run code that looks here.
-        let mut memo = std::mem::take(&mut *self.0.lock());
-        let lead = self.0.lead.get().map(|lead| id(lead.node()));
-        memo.retain(|at, (node, _)| matches!(node.kind, NodeKind::Tracer(_)) || Some(*at) == lead);
-        *self.0.lock() = memo;
+        let mut memo = std::mem::take(&mut *vmap.lock());
+        let lead = vmap.lead.get().map(|lead| id(lead.node()));
+        // Nobody will ask where no custom node was made: the references are those of `map` and of this scope.
+        let asked = Arc::strong_count(vmap) > 2 || vmap.parent.is_some();
+        let (mut own, mut outer) = (FxHashMap::default(), Vec::new());
+        memo.held.retain(|&at, replayed| {
+            if matches!(replayed.0.kind, NodeKind::Tracer(_)) || Some(at) == lead {
+                return true;
+            }
+            match &vmap.parent {
+                _ if !asked => {}
+                // It depends on no leaf of this trace: it is one of those that this one continues.
+                Some(_) if replayed.0.trace < vmap.number => outer.push((at, Faded::of(replayed))),
+                _ => drop(own.insert(at, Faded::of(replayed))),
+            }
+            false
+        });
+        if let Some(parent) = &vmap.parent {
+            parent.lock().faded.extend(outer);
+        }
+        memo.faded.extend(own);
+        *vmap.lock() = memo;
     }
 }
 
@@ -131,12 +190,12 @@ pub(crate) fn map(
 }
 
 impl VmapTrace {
-    fn lock(&self) -> MutexGuard<'_, FxHashMap<usize, Replayed>> {
+    fn lock(&self) -> MutexGuard<'_, Memo> {
         self.memo.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, node: &Arc<Node>, entries: SmallVec<[Entry; 1]>) {
-        let old = self.lock().insert(id(node), (node.clone(), entries));
+        let old = self.lock().held.insert(id(node), (node.clone(), entries));
         drop(old);
     }
 
@@ -181,7 +240,12 @@ impl VmapTrace {
     }
 
     fn remembered(&self, array: &Array) -> Option<Entry> {
-        let here = self.lock().get(&id(array.node())).map(|(_, entries)| entries[array.out()].clone());
+        let at = id(array.node());
+        let here = {
+            let memo = self.lock();
+            let held = memo.held.get(&at).map(|(_, entries)| entries[array.out()].clone());
+            held.or_else(|| memo.faded.get(&at)?.entry(array.out()))
+        };
         here.or_else(|| self.parent.as_ref()?.remembered(array))
     }
 

@@ -1,20 +1,19 @@
 //! Reverse mode.
 
-use std::cell::LazyCell;
 use std::sync::Arc;
 
 use pullback_base::{Error, Kind as Family, Result};
-use pullback_core::op::{Diff, OpDef};
+use pullback_core::op::Diff;
 use pullback_core::origin::{self, How};
 use pullback_core::trace::Live;
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::custom::derive;
 use crate::forward::{fit_all, opaque};
 use crate::stack::{self, Kind};
-use crate::walk::{dependents, id};
+use crate::walk::flowing;
 use crate::{Fun, count};
 
 /// A function that has been traced, for walks to come.
@@ -170,21 +169,6 @@ pub fn grad(f: &Fun, primals: &[Array], wrt: &[usize]) -> Result<Vec<Array>> {
     Ok(value_and_grad(f, primals, wrt)?.1)
 }
 
-/// Those nodes of an order through which a derivative by one of the leaves can flow: none does through integers, nor
-/// through an operation of derivative zero.
-fn flowing(order: &[Arc<Node>], leaves: &FxHashSet<Key>) -> FxHashSet<usize> {
-    let mut flowing = FxHashSet::default();
-    for node in order {
-        let carries =
-            |x: &Array| x.is_inexact() && (leaves.contains(&x.key()) || flowing.contains(&id(x.node())));
-        let zero = matches!(&node.kind, NodeKind::Op(op, _) if matches!(op.diff, Diff::Zero));
-        if !zero && node.with_inputs(|inputs| inputs.iter().any(carries)) {
-            flowing.insert(id(node));
-        }
-    }
-    flowing
-}
-
 /// Cotangents of `leaves`, given those of `outs`. `None` is zero, coming and going. No path leads through
 /// `ends`.
 pub(crate) fn pull(
@@ -200,14 +184,10 @@ pub(crate) fn pull(
     for (out, g) in outs.iter().zip(cotangents) {
         give(&mut known, out, g.clone())?;
     }
-    let order = dependents(outs, leaves, ends, floor);
     // Cotangents go only where they can arrive at a leaf.
-    let useful: FxHashSet<usize> = order.iter().map(id).collect();
-    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
-    let wanted = |x: &Array| x.is_inexact() && (keys.contains(&x.key()) || useful.contains(&id(x.node())));
-    // What has no derivative is refused only where one would flow on, and not behind a `stop_gradient`.
-    let flowing = LazyCell::new(|| flowing(&order, &keys));
-    for node in order.iter().rev() {
+    let reached = flowing(outs, leaves, ends, floor);
+    let wanted = |x: &Array| x.is_inexact() && reached.has(x);
+    for node in reached.order.iter().rev() {
         let gs: SmallVec<[Option<Array>; 1]> =
             node.outputs().iter().map(|y| known.remove(&y.key())).collect();
         if gs.iter().all(Option::is_none) {
@@ -216,12 +196,7 @@ pub(crate) fn pull(
         let _here = place::on(Some(node.device));
         let _from = origin::from(node, How::Derivative);
         let inputs = node.inputs();
-        let mut needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
-        if let NodeKind::Op(OpDef { diff: Diff::Opaque(_), .. }, _) = &node.kind {
-            for (needed, x) in needs.iter_mut().zip(&inputs) {
-                *needed &= keys.contains(&x.key()) || flowing.contains(&id(x.node()));
-            }
-        }
+        let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
         let results = match &node.kind {
             NodeKind::Custom => derive::pull(node, &gs, &needs)?,
             _ => pull_op(node, &inputs, &gs, &needs)?,
@@ -287,7 +262,6 @@ fn pull_op(
         }
         Diff::Custom { vjp, .. } => vjp(params, xs, &node.outputs(), gs),
         Diff::Zero => Ok(vec![None; xs.len()]),
-        Diff::Opaque(_) if needs.iter().all(|needed| !needed) => Ok(vec![None; xs.len()]),
         Diff::Opaque(why) => Err(opaque(op.name, why)),
     }
 }

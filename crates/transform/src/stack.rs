@@ -159,6 +159,12 @@ pub(crate) fn maybe_differentiated(number: u64, above: u64) -> bool {
     })
 }
 
+/// Whether a derivative may be taken of what is built now, by a trace that is active or of a record that is.
+pub(crate) fn maybe_walked() -> bool {
+    let walked = |t: &Trace| t.is_derivative() || matches!(t.kind, Kind::Compile);
+    STACK.with_borrow(|stack| stack.iter().any(walked))
+}
+
 /// The innermost active vmap that maps one of `args`, with their batched forms.
 pub(crate) fn innermost_vmap(args: &[Array]) -> Result<Option<(Arc<VmapTrace>, Vec<Entry>)>> {
     let number = args.iter().map(Array::number).max().unwrap_or(0);

@@ -168,10 +168,11 @@ fn continued(record: &Arc<Record>, over: &Arc<[Array]>, call: &CustomCall) -> Ow
     let inner = &call.owner;
     let place = Place { record: record.clone(), over: over.clone() };
     let rules = Arc::new(Continued { inner: inner.rules.clone(), place: place.clone() });
-    if call.body.get().is_some() {
+    if call.body.get().is_some() && !rules.offers().vmap {
         return Owner { func: inner.func.clone(), rules };
     }
-    // The body has yet to be run, and may have captured something as well.
+    // The body has yet to be run, or will be again where a vmap rule gives the value: it may have captured something as
+    // well.
     let fun = inner.func.clone();
     let func = Function {
         id: fun.id,
@@ -255,6 +256,10 @@ impl Rules for Continued {
     fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
         let (outs, axes) = self.place.run(|| self.inner.vmap(inputs, axes, size))?;
         Ok((self.place.all(&outs, inputs)?, axes))
+    }
+
+    fn body(&self, func: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
+        self.place.all(&self.place.run(|| self.inner.body(func, inputs))?, inputs)
     }
 
     fn batched(&self) -> Option<Arc<dyn Rules>> {

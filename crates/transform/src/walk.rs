@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use pullback_core::{Array, Key, Node};
+use pullback_core::op::Diff;
+use pullback_core::{Array, Key, Node, NodeKind};
 use rustc_hash::FxHashSet;
 
 thread_local! {
@@ -31,30 +32,61 @@ pub(crate) fn id(node: &Arc<Node>) -> usize {
 /// The number bounds the walk and the second pass makes it exact: what was built during the trace without
 /// depending on it is neither differentiated nor asked for its rules.
 pub(crate) fn dependents(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Vec<Arc<Node>> {
-    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
+    reached(roots, leaves, ends, floor, |_| true, |_| true).order
+}
+
+/// As `dependents`, with those alone to which a derivative by one of the leaves can flow: none does through integers,
+/// nor through an operation of derivative zero. What lies behind a `stop_gradient` is asked for nothing.
+pub(crate) fn flowing(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Reached {
+    let through = |node: &Node| !matches!(&node.kind, NodeKind::Op(op, _) if matches!(op.diff, Diff::Zero));
+    reached(roots, leaves, ends, floor, through, Array::is_inexact)
+}
+
+/// Nodes that leaves lead to.
+pub(crate) struct Reached {
+    /// Each after its inputs.
+    pub order: Vec<Arc<Node>>,
+    leaves: FxHashSet<Key>,
+    nodes: FxHashSet<usize>,
+}
+
+impl Reached {
+    /// Whether an array is one of the leaves, or of a node that they lead to.
+    pub fn has(&self, x: &Array) -> bool {
+        self.leaves.contains(&x.key()) || self.nodes.contains(&id(x.node()))
+    }
+}
+
+fn reached(
+    roots: &[Array],
+    leaves: &[Array],
+    ends: &[Array],
+    floor: u64,
+    through: impl Fn(&Node) -> bool,
+    carries: impl Fn(&Array) -> bool,
+) -> Reached {
     let ends: FxHashSet<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
     let enter = |node: &Arc<Node>| node.trace >= floor && !ends.contains(&id(node));
     let mut order = sorted(roots, enter, |node, to| {
         node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
     });
-    let mut marked = FxHashSet::default();
+    let leaves = leaves.iter().map(Array::key).collect();
+    let mut reached = Reached { order: Vec::new(), leaves, nodes: FxHashSet::default() };
     order.retain(|node| {
-        let depends = |x: &Array| keys.contains(&x.key()) || marked.contains(&id(x.node()));
-        let hit = node.with_inputs(|inputs| inputs.iter().any(depends));
+        let leads = |x: &Array| carries(x) && reached.has(x);
+        let hit = through(node) && node.with_inputs(|inputs| inputs.iter().any(leads));
         if hit {
-            marked.insert(id(node));
+            reached.nodes.insert(id(node));
         }
         hit
     });
-    order
+    Reached { order, ..reached }
 }
 
 /// Whether one of `roots` depends on one of `leaves`.
 pub(crate) fn depends(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
-    let keys: FxHashSet<Key> = leaves.iter().map(Array::key).collect();
-    let order = dependents(roots, leaves, &[], floor);
-    let nodes: FxHashSet<usize> = order.iter().map(id).collect();
-    roots.iter().any(|root| keys.contains(&root.key()) || nodes.contains(&id(root.node())))
+    let reached = reached(roots, leaves, &[], floor, |_| true, |_| true);
+    roots.iter().any(|root| reached.has(root))
 }
 
 /// Nodes reachable from `roots` through nodes that satisfy `enter`, each after its inputs. The stack is

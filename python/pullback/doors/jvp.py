@@ -5,7 +5,7 @@ from typing import Any
 
 from pullback.doors import zeros
 from pullback.doors.ruled import Ruled
-from pullback.tree import tree_map
+from pullback.tree import tree_leaves, tree_map
 
 
 class custom_jvp(Ruled):
@@ -46,10 +46,11 @@ class custom_jvp(Ruled):
                     f"[custom_jvp] expected one rule for each of {len(primals)} arguments in defjvps, "
                     f"got {len(jvps)}"
                 )
-            pairs = zip(jvps, tangents, strict=True)
-            terms = [jvp(t, out, *primals) for jvp, t in pairs if jvp is not None and t is not None]
             total: Any = None
-            for term in terms:
+            for jvp, t, x in zip(jvps, tangents, primals, strict=True):
+                if jvp is None or not tree_leaves(t):
+                    continue
+                term = jvp(zeros.filled(t, x), out, *primals)
                 total = term if total is None else tree_map(lambda x, y: x + y, total, term)
             return zeros.filled(None, out) if total is None else total
 

@@ -34,6 +34,9 @@ pub struct CustomCall {
     pub arity: usize,
     /// Empty where a vmap rule supplied the value: then it is run only if somebody asks.
     pub body: OnceLock<Body>,
+    /// The function itself, where the body is what a vmap rule made of it and a derivative by what the function
+    /// captured may be asked for: only running it tells what that is.
+    pub function: Option<Body>,
     /// What the rule's own forward pass kept; `None` where it has not run (yet).
     pub residuals: Option<Vec<Residual>>,
 }
@@ -69,7 +72,7 @@ pub enum Residual {
 impl CustomCall {
     /// A call without body and residuals.
     pub fn new(owner: Owner, site: Site, arity: usize) -> CustomCall {
-        CustomCall { owner, site, arity, body: OnceLock::new(), residuals: None }
+        CustomCall { owner, site, arity, body: OnceLock::new(), function: None, residuals: None }
     }
 
     /// With a body.
@@ -118,14 +121,13 @@ impl CustomCall {
             Residual::Array(array) => Residual::Array(get(array)),
             Residual::Output(i) => Residual::Output(*i),
         };
+        let over =
+            |body: &Body| Body { leaves: all(&body.leaves), outs: all(&body.outs), number: body.number };
         let mut call = CustomCall::new(owner, self.site.clone(), self.arity);
         call.residuals = self.residuals.as_ref().map(|list| list.iter().map(residual).collect());
+        call.function = self.function.as_ref().map(over);
         if let Some(body) = self.body.get() {
-            call = call.with_body(Body {
-                leaves: all(&body.leaves),
-                outs: all(&body.outs),
-                number: body.number,
-            });
+            call = call.with_body(over(body));
         }
         call.into_node(inputs, node.avals.to_vec())
     }
@@ -136,6 +138,7 @@ impl CustomCall {
             Residual::Array(array) => Some(array),
             Residual::Output(_) => None,
         });
-        self.body.get().into_iter().flat_map(|body| body.leaves.iter().chain(&body.outs)).chain(kept)
+        let bodies = self.body.get().into_iter().chain(&self.function);
+        bodies.flat_map(|body| body.leaves.iter().chain(&body.outs)).chain(kept)
     }
 }

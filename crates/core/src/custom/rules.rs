@@ -126,6 +126,9 @@ pub struct Offers {
     pub forward: bool,
     /// What the rules return has no derivative, and asking for it is an error.
     pub once: bool,
+    /// The recorded body is what a vmap rule made of the function: a derivative that no rule states is that of
+    /// `Rules::body`.
+    pub body: bool,
 }
 
 /// Outputs, and the batch axis of each; `None` is an output without one.
@@ -167,6 +170,14 @@ pub trait Rules: Send + Sync {
     /// What the user's code raises.
     fn vmap(&self, inputs: &[Array], axes: &[Option<usize>], size: usize) -> Result<Mapped> {
         unreachable!("not offered")
+    }
+
+    /// The function itself, with results such as its vmap rule has.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn body(&self, func: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
+        (func.fun)(inputs)
     }
 
     /// By what name the function knows an array that it captured, for messages.

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use pullback_base::Result;
-use pullback_core::custom::{Body, Call, Captured, CustomCall, Offers, Owner, Residual, Rules, Site, Value};
+use pullback_core::custom::{
+    Body, Call, Captured, CustomCall, Function, Offers, Owner, Residual, Rules, Site, Value,
+};
 use pullback_core::{Array, Node};
 
 use super::check;
-use super::derive::{call_jvp, call_vjp, recorded};
+use super::derive::{call_jvp, call_vjp, recorded, run_function};
 use super::door::{self, captured};
 use crate::batch::{Entry, VmapTrace, diagonal, map};
 use crate::stack::{self, Kind};
@@ -18,6 +20,8 @@ struct Batched {
     inner: Owner,
     axes: Vec<Option<usize>>,
     kept: Option<Vec<Option<usize>>>,
+    /// Whether the recorded body is what the vmap rule returned.
+    by_rule: bool,
     /// Rules are called when the trace is closed, and may have captured its tracers.
     trace: Arc<VmapTrace>,
 }
@@ -62,7 +66,18 @@ impl Rules for Batched {
         // The value has been found, and so has the forward pass; what is missing inside is derived outside, from
         // the mapped rule.
         let inner = self.inner.rules.offers();
-        Offers { vmap: false, forward: false, ..inner }
+        Offers { vmap: false, forward: false, body: self.by_rule || inner.body, ..inner }
+    }
+
+    fn body(&self, _: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
+        let Owner { func, rules } = &self.inner;
+        let entries: Vec<Entry> =
+            inputs.iter().zip(&self.axes).map(|(x, axis)| Entry::new(x.clone(), *axis)).collect();
+        let size = self.trace.size;
+        let outs = map(size, Some(self.trace.clone()), &entries, |leaves| {
+            Ok(rules.body(func, leaves)?.into_iter().map(Some).collect())
+        })?;
+        outs.into_iter().flatten().map(|out| out.at(0, size)).collect()
     }
 
     fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
@@ -91,6 +106,7 @@ fn wrap(
     inner: &Owner,
     axes: Vec<Option<usize>>,
     kept: &Option<Vec<KeptEntry>>,
+    by_rule: bool,
 ) -> Owner {
     let axis = |kept: &KeptEntry| match kept {
         KeptEntry::Array(entry) => entry.axis,
@@ -98,7 +114,7 @@ fn wrap(
     };
     let rules = inner.rules.batched().unwrap_or_else(|| {
         let kept = kept.as_ref().map(|list| list.iter().map(axis).collect());
-        Arc::new(Batched { inner: inner.clone(), axes, kept, trace: trace.clone() })
+        Arc::new(Batched { inner: inner.clone(), axes, kept, by_rule, trace: trace.clone() })
     });
     Owner { func: inner.func.clone(), rules }
 }
@@ -157,9 +173,15 @@ pub(crate) fn by_rule(
             None => out,
         });
     }
-    let hidden = captured(owner, site, &outs, &leaves, number)?;
+    let mut hidden = captured(owner, site, &outs, &leaves, number)?;
     let kept = replay_kept(vmap, kept)?;
-    let call = CustomCall::new(wrap(vmap, owner, axes, &kept), site.clone(), inputs.len());
+    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, true), site.clone(), inputs.len());
+    if owner.func.captured == Captured::Differentiate && stack::maybe_walked() {
+        let trace = stack::open(Kind::Rule(vmap.number));
+        let (function, more) = run_function(&call.owner, site, &inputs, trace.number)?;
+        hide(&mut hidden, more);
+        call.function = Some(function);
+    }
     Ok((finish(call, kept, [inputs, hidden].concat(), Body { leaves, outs, number }), uniform))
 }
 
@@ -184,36 +206,55 @@ pub(crate) fn replay(
         let (node, uniform) = by_rule(vmap, owner, &custom.site, own, &custom.residuals)?;
         return Ok(Step::Done(node, uniform));
     }
-    let body = recorded(node, custom)?;
-    let missing = |x: &&Array| known(x).is_none();
-    let needs: Vec<Array> = body.leaves.iter().chain(&body.outs).filter(missing).cloned().collect();
+    let bodies = [Some(recorded(node, custom)?), custom.function.as_ref()];
+    let arrays = |body: &Body| body.leaves.iter().chain(&body.outs).cloned().collect::<Vec<_>>();
+    let needs: Vec<Array> =
+        bodies.iter().flatten().flat_map(|body| arrays(body)).filter(|x| known(x).is_none()).collect();
     if !needs.is_empty() {
         return Ok(Step::Needs(needs));
     }
     let entry = |x: &Array| known(x).expect("none is missing");
     // An array that the rules of our own take as an argument is no leaf with a number of its own.
     let count = if owner.func.captured == Captured::Argument { owner.func.args.len() } else { custom.arity };
-    let leaves: Vec<Array> = body.leaves[..count].iter().map(|leaf| entry(leaf).array).collect();
-    let uniform = body.outs.iter().map(|out| entry(out).shared()).collect();
-    let outs = body.outs.iter().map(|out| entry(out).at(0, vmap.size)).collect::<Result<Vec<Array>>>()?;
+    let over = |body: &Body| -> Result<Body> {
+        let leaves = body.leaves[..count].iter().map(|leaf| entry(leaf).array).collect();
+        let outs = body.outs.iter().map(|out| entry(out).at(0, vmap.size)).collect::<Result<Vec<Array>>>()?;
+        Ok(Body { leaves, outs, number: body.number })
+    };
+    let [body, function] = bodies.map(|body| body.map(over).transpose());
+    let (mut body, function) = (body?.expect("it was recorded"), function?);
+    let uniform = recorded(node, custom)?.outs.iter().map(|out| entry(out).shared()).collect();
     let kept = replay_kept(vmap, &custom.residuals)?;
     // What was captured is looked for again: an array without the batch axis has been repeated, and the body now
     // ends at the repetition.
-    let mut roots = outs.clone();
+    let mut roots = body.outs.clone();
     roots.extend(kept.iter().flatten().filter_map(|kept| match kept {
         KeptEntry::Array(entry) => Some(entry.array.clone()),
         KeptEntry::Output(_) => None,
     }));
     let inputs: Vec<Array> = inputs.iter().map(|entry| entry.array.clone()).collect();
-    let hidden = captured(owner, &custom.site, &roots, &leaves, body.number)?;
+    let mut hidden = captured(owner, &custom.site, &roots, &body.leaves, body.number)?;
+    if let Some(function) = &function {
+        let more = captured(owner, &custom.site, &function.outs, &function.leaves, function.number)?;
+        hide(&mut hidden, more);
+    }
     let mut axes: Vec<Option<usize>> = own[..count].iter().map(|entry| entry.axis).collect();
-    let mut body = Body { leaves, outs, number: body.number };
     let mut arity = count;
     if owner.func.captured == Captured::Argument {
         arity += hidden.len();
         axes.resize(arity, None); // of no use: such rules are their own batched form
         body.leaves.extend(hidden.iter().cloned());
     }
-    let call = CustomCall::new(wrap(vmap, owner, axes, &kept), custom.site.clone(), arity);
+    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, false), custom.site.clone(), arity);
+    call.function = function;
     Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat(), body), uniform))
+}
+
+/// Adds hidden inputs that are not there yet.
+fn hide(hidden: &mut Vec<Array>, more: Vec<Array>) {
+    for array in more {
+        if hidden.iter().all(|known| known.key() != array.key()) {
+            hidden.push(array);
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! Forward and reverse mode at a custom node: by its rule, by the transpose of its other rule, or by its body.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use pullback_base::{Error, Result};
+use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::fence::once;
-use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner};
+use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner, Site};
+use pullback_core::trace::Live;
 use pullback_core::{Array, Node};
 
 use super::check::{self, at};
@@ -31,13 +33,13 @@ pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Vec<O
             Way::Rule => seal(owner, call_jvp(owner, custom.describe(node, &needs), own)?)?,
             Way::Transpose => seal(owner, transposed_vjp(owner, &custom.describe(node, &needs), own)?)?,
             Way::Body => {
-                let body = recorded(node, custom)?;
+                let body = function(node, custom)?;
                 forward::push(&body.outs, &body.leaves, own, body.number)?
             }
         };
     }
     if owner.func.captured == Captured::Differentiate && captured.iter().any(Option::is_some) {
-        let body = recorded(node, custom)?;
+        let body = function(node, custom)?;
         let ends = [&body.leaves, &node.inputs()[custom.arity..]].concat();
         let tangents = [&vec![None; body.leaves.len()], captured].concat();
         let more = forward::push(&body.outs, &ends, &tangents, body.number)?;
@@ -62,15 +64,15 @@ pub(crate) fn pull(
             Way::Rule => seal(owner, call_vjp(owner, custom.describe(node, needs), cotangents)?)?,
             Way::Transpose => seal(owner, transposed_jvp(owner, &custom.describe(node, needs), cotangents)?)?,
             Way::Body => {
-                let body = recorded(node, custom)?;
-                pull_some(body, cotangents, &body.leaves, &needs[..custom.arity], &[])?
+                let body = function(node, custom)?;
+                pull_some(&body, cotangents, &body.leaves, &needs[..custom.arity], &[])?
             }
         };
     }
     if owner.func.captured == Captured::Differentiate && needs[custom.arity..].contains(&true) {
-        let body = recorded(node, custom)?;
+        let body = function(node, custom)?;
         let captured = &node.inputs()[custom.arity..];
-        total.extend(pull_some(body, cotangents, captured, &needs[custom.arity..], &body.leaves)?);
+        total.extend(pull_some(&body, cotangents, captured, &needs[custom.arity..], &body.leaves)?);
     } else {
         total.resize(needs.len(), None);
     }
@@ -134,10 +136,72 @@ pub(crate) fn recorded<'a>(node: &Arc<Node>, custom: &'a CustomCall) -> Result<&
     let args = &node.inputs()[..custom.arity];
     let (body, ..) = run(&custom.owner, &custom.site, args, false)?;
     if !body.outs.iter().map(Array::aval).eq(&node.avals) {
-        let text = format!("'{}' and its vmap rule return different types", custom.owner.func.name);
-        return Err(at(Error::rule(text), &custom.site));
+        return Err(at(differing(&custom.owner, &body.outs, node), &custom.site));
     }
     Ok(custom.body.get_or_init(|| body))
+}
+
+/// What is differentiated where no rule says how.
+pub(crate) enum Differentiated<'a> {
+    Recorded(&'a Body),
+    /// Run for this derivative; it keeps its history until it has been walked.
+    Run {
+        body: Body,
+        _live: Option<Live>,
+    },
+}
+
+impl Deref for Differentiated<'_> {
+    type Target = Body;
+    fn deref(&self) -> &Body {
+        match self {
+            Differentiated::Recorded(body) => body,
+            Differentiated::Run { body, .. } => body,
+        }
+    }
+}
+
+/// The function of the node: its recorded body, or where that is what a vmap rule made of it, the function itself over
+/// the batch. The vmap rule has said what the value is, and nothing of the slope: rules within the function hold for
+/// that, and the operations of a vmap rule may have another one, or none.
+pub(crate) fn function<'a>(node: &Arc<Node>, custom: &'a CustomCall) -> Result<Differentiated<'a>> {
+    if !custom.owner.rules.offers().body {
+        return recorded(node, custom).map(Differentiated::Recorded);
+    }
+    if let Some(body) = &custom.function {
+        return Ok(Differentiated::Recorded(body));
+    }
+    let trace = stack::open(Kind::Derivative("the derivative of a map"));
+    let args = &node.inputs()[..custom.arity];
+    let (body, _) = run_function(&custom.owner, &custom.site, args, trace.number)?;
+    if !body.outs.iter().map(Array::aval).eq(&node.avals) {
+        return Err(at(differing(&custom.owner, &body.outs, node), &custom.site));
+    }
+    Ok(Differentiated::Run { body, _live: trace.close() })
+}
+
+/// `Rules::body` on leaves of an open trace, and what it captured.
+pub(crate) fn run_function(
+    owner: &Owner,
+    site: &Site,
+    args: &[Array],
+    number: u64,
+) -> Result<(Body, Vec<Array>)> {
+    let leaves: Vec<Array> = args.iter().map(|arg| arg.alias(number)).collect();
+    let outs = {
+        let _within = door::within(owner, "body");
+        owner.rules.body(&owner.func, &leaves).map_err(|error| at(error, site))?
+    };
+    let captured = door::captured(owner, site, &outs, &leaves, number)?;
+    Ok((Body { leaves, outs, number }, captured))
+}
+
+fn differing(owner: &Owner, outs: &[Array], node: &Node) -> Error {
+    let list =
+        |avals: &mut dyn Iterator<Item = &Aval>| avals.map(Aval::to_string).collect::<Vec<_>>().join(", ");
+    let (want, got) = (list(&mut outs.iter().map(Array::aval)), list(&mut node.avals.iter()));
+    let name = &owner.func.name;
+    Error::rule(format!("vmap rule of '{name}': expected what the function returns, {want}, got {got}"))
 }
 
 /// The call with what its forward pass keeps; the pass is run now where that has not happened.
@@ -177,14 +241,18 @@ pub(crate) fn call_jvp(owner: &Owner, call: Call, tangents: &[Option<Array>]) ->
 /// jvp from vjp. The rule is a linear map from cotangents to gradients; called once on leaves that have no
 /// elements it is a graph, and reverse mode through that graph is its transpose.
 fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-    transpose(owner, call, &call.outputs, tangents, ("jvp", "vjp", "cotangent"), |leaves| {
+    let outputs: Vec<Option<&Array>> = call.outputs.iter().map(Some).collect();
+    transpose(owner, call, &outputs, tangents, ("jvp", "vjp", "cotangent"), |leaves| {
         call_vjp(owner, call.clone(), leaves)
     })
 }
 
-/// vjp from jvp, likewise.
+/// vjp from jvp, likewise. Tangents are those of the arguments that need a gradient, and of no others: the rule may
+/// well refuse them.
 fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-    transpose(owner, call, &call.inputs, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
+    let needed: Vec<Option<&Array>> =
+        call.inputs.iter().zip(&call.needs).map(|(x, &needed)| needed.then_some(x)).collect();
+    transpose(owner, call, &needed, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
         call_jvp(owner, call.clone(), leaves)
     })
 }
@@ -192,7 +260,7 @@ fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> R
 fn transpose(
     owner: &Owner,
     call: &Call,
-    domain: &[Array],
+    domain: &[Option<&Array>],
     given: &[Option<Array>],
     (wanted, rule, argument): (&str, &str, &'static str),
     apply: impl FnOnce(&[Option<Array>]) -> Result<Vec<Option<Array>>>,
@@ -200,8 +268,9 @@ fn transpose(
     // An active trace, or custom functions that the rule calls would be inlined without theirs.
     let trace = stack::open(Kind::Derivative("transposition"));
     let number = trace.number;
-    let leaf = |x: &Array| x.is_inexact().then(|| Array::tracer(x.aval().clone(), argument, number));
-    let leaves: Vec<Option<Array>> = domain.iter().map(leaf).collect();
+    let leaf = |x: &&Array| Array::tracer(x.aval().clone(), argument, number);
+    let leaves: Vec<Option<Array>> =
+        domain.iter().map(|x| x.filter(|x| x.is_inexact()).as_ref().map(leaf)).collect();
     let results = apply(&leaves)?;
     let _live = trace.close();
     let pairs = results.iter().zip(given).filter_map(|(r, g)| Some((r.clone()?, Some(g.clone()?))));

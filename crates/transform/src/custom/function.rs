@@ -183,6 +183,7 @@ impl Rules for Closures {
             // A vjp rule goes with the forward pass that it was given with.
             forward: self.forward.is_some() || base.forward && self.vjp.is_none(),
             once: self.once || base.once,
+            body: false,
         }
     }
 

@@ -9,6 +9,7 @@ use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
 use rustc_hash::FxHashSet;
 
+use super::derive::function;
 use crate::substitute::substitute;
 use crate::walk::{dependents, depends, id};
 
@@ -121,7 +122,10 @@ pub(crate) fn check_bodies(roots: &[Array], leaves: &[Array], floor: u64) -> Res
             if ruled && call.owner.func.captured != Captured::Argument {
                 continue;
             }
-            let Some(body) = call.body.get() else { continue };
+            if call.body.get().is_none() {
+                continue;
+            }
+            let body = function(node, &call).map_err(|error| error.to_string())?;
             let own = body.leaves.iter().zip(node.inputs()).filter(|(_, x)| linked(x));
             let mut own: Vec<Array> = own.map(|(leaf, _)| leaf.clone()).collect();
             if call.owner.func.captured == Captured::Differentiate {

@@ -1,5 +1,9 @@
 //! The body is not touched where a rule replaces it; and what happens where none does.
 
+use std::sync::Arc;
+
+use pullback_transform::trace;
+
 use crate::prelude::*;
 
 /// x², computed from numbers: on a placeholder it fails, as NumPy would.
@@ -33,6 +37,60 @@ fn a_body_that_needs_numbers_is_mapped_by_its_rule() {
     let x2 = matrix(2, &[1., 2., 3., 4.]);
     close(&mapped(&both, &x2), &[8., 11., 16., 23.]);
     close(&d(&|x| vmap(&both, x, &[Some(1)]), &[x2]).unwrap().values(), &[10., 20., 30., 40.]);
+}
+
+/// A vmap rule says what the value is; the slope that no rule states is the function's, whatever is around, and rules
+/// within the function are asked for it.
+#[test]
+fn a_vmap_rule_has_no_say_in_the_slope() {
+    let inner = with_vjp(Custom::new("inner", &["x"], |x| Ok(vec![&x[0] * &x[0]])));
+    let body = move |x: &[Array]| Ok(vec![inner.call(&[&x[0] * &x[1]])?[0].clone()]);
+    // The operations of the rule have another slope, and refuse a derivative at all.
+    let f = Custom::new("f", &["x", "w"], body);
+    let f = Arc::new(
+        f.vmap(|x, _, n| Ok((vec![broadcast(&opaque(&sum_all(&(&x[0] * &x[1]))), &[n])], vec![Some(0)]))),
+    );
+    let (x, w) = (vector(&[1., 2., 3.]), scalar(2.));
+    let mapped = |x: &[Array]| vmap(&|x| f.call(x), x, &[Some(0), None]);
+    let both = [x.clone(), w.clone()];
+    close(&mapped(&both).unwrap()[0].values(), &[144., 144., 144.]);
+    // 10 g x w of the inner rule, times w, times x.
+    let slopes = grad(&mapped, &both).unwrap();
+    close(&slopes[0].values(), &[40., 80., 120.]);
+    close(&slopes[1].values(), &[20. * (1. + 4. + 9.)]);
+    let one = |x: &[Array]| grad(&|x| f.call(x), x);
+    close(&vmap(&one, &both, &[Some(0), None]).unwrap()[0].values(), &[40., 80., 120.]);
+    let t = jvp(&mapped, &both, &[vector(&[1., 1., 1.]), scalar(0.)]).unwrap().1;
+    close(&t[0].values(), &[40., 80., 120.]);
+    let second = |x: &[Array]| grad(&|x| Ok(vec![sum_all(&grad(&mapped, x)?[0])]), x);
+    close(&second(&both).unwrap()[0].values(), &[40., 40., 40.]);
+    // Mapped twice, recorded, and as a checkpoint.
+    let twice = |x: &[Array]| vmap(&mapped, x, &[Some(0), None]);
+    close(&grad(&twice, &[matrix(2, &[1., 2., 3., 4.]), w]).unwrap()[0].values(), &[40., 80., 120., 160.]);
+    let record = trace(&mapped, &[x.aval().clone(), both[1].aval().clone()]).unwrap();
+    close(&grad(&|x| record.call(x), &both).unwrap()[0].values(), &[40., 80., 120.]);
+    let kept = |x: &[Array]| {
+        let f = f.clone();
+        checkpoint(move |x: &[Array]| vmap(&|x| f.call(x), x, &[Some(0), None]), x)
+    };
+    close(&grad(&kept, &both).unwrap()[0].values(), &[40., 80., 120.]);
+}
+
+/// Likewise by what the function captured, of which the rule need not know.
+#[test]
+fn what_a_function_captured_has_its_slope_beside_a_vmap_rule() {
+    let f = |c: &Array| {
+        let c = c.clone();
+        let f = Custom::new("f", &["x"], move |x| Ok(vec![&x[0] * &c])).captured(Captured::Differentiate);
+        with_vmap(f)
+    };
+    let loss =
+        |c: &[Array]| Ok(vec![sum_all(&vmap(&|x| f(&c[0]).call(x), &[vector(&[1., 2.])], &[Some(0)])?[0])]);
+    close(&grad(&loss, &[scalar(5.)]).unwrap()[0].values(), &[3.]);
+    let each = |c: &[Array]| vmap(&loss, c, &[Some(0)]);
+    close(&grad(&each, &[vector(&[5., 6.])]).unwrap()[0].values(), &[3., 3.]);
+    let record = trace(&loss, &[scalar(5.).aval().clone()]).unwrap();
+    close(&grad(&|c| record.call(c), &[scalar(5.)]).unwrap()[0].values(), &[3.]);
 }
 
 #[test]
