@@ -202,8 +202,7 @@ def refused(case, way, texts, errors=pb.RuleError):
     said = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     described = f"{case.door}, {way}: {case.args} -> {case.outputs}: {case.returned!r}\n{said}"
     assert NAME in said and any(text in said for text in texts), (texts, described)
-    # The door of PyTorch names a line of its own, see below.
-    assert case.door == "torch" or f"called at {__file__}:" in said, described
+    assert f"called at {__file__}:" in said, described
 
 
 def cases(kind, seed, count=None):

@@ -62,7 +62,6 @@ def test_gaps(what):
         GAPS[what]()
 
 
-@pytest.mark.xfail(strict=True, reason="the line named is one of the door, not of the caller")
 def test_the_door_of_pytorch_names_the_line_of_the_caller():
     class Attention(pb.Function):
         @staticmethod
