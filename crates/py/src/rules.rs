@@ -1,5 +1,6 @@
 //! Rules written in Python: what they are given, and what they return, in terms of trees.
 
+use std::iter;
 use std::sync::Arc;
 
 use pullback::custom::{Call, Mapped, Offers, Rules, Value};
@@ -13,6 +14,7 @@ use crate::conform::{self, described, sequence};
 use crate::error::host;
 use crate::handed::Handed;
 use crate::tree::{self, Objects, Tree};
+use crate::variable::variable;
 use crate::vmap::{Slot, arguments, keep, kept};
 
 /// How a rule is called: the idiom that it was written for.
@@ -330,7 +332,11 @@ impl Rules for CallRules {
     }
 
     fn name_of(&self, captured: &Array) -> Option<String> {
-        Python::attach(|py| variable(self.fun.bind(py), captured).ok().flatten())
+        let rules = [&self.rules.forward, &self.rules.vmap].into_iter().flatten();
+        Python::attach(|py| {
+            let rules = rules.map(|rule| rule.fun.bind(py).clone());
+            variable(iter::once(self.fun.bind(py).clone()).chain(rules), captured)
+        })
     }
 }
 
@@ -348,28 +354,4 @@ fn paired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>
         Some([_, tangent]) => Some(tangent.clone()),
         _ => None,
     })
-}
-
-/// The variable by which a function knows an array: in its closure, among its globals, on its object.
-fn variable(fun: &Bound<'_, PyAny>, array: &Array) -> PyResult<Option<String>> {
-    let is_it = |value: &Bound<'_, PyAny>| {
-        value.cast::<PyArray>().is_ok_and(|value| value.get().get().key() == array.key())
-    };
-    let code = fun.getattr("__code__")?;
-    if let Ok(cells) = fun.getattr("__closure__")?.cast::<PyTuple>() {
-        for (name, cell) in code.getattr("co_freevars")?.try_iter()?.zip(cells.iter()) {
-            // An empty cell has no contents.
-            if cell.getattr("cell_contents").is_ok_and(|value| is_it(&value)) {
-                return Ok(Some(name?.to_string()));
-            }
-        }
-    }
-    let globals = fun.getattr("__globals__")?.cast_into::<PyDict>()?;
-    for name in code.getattr("co_names")?.try_iter()? {
-        let name = name?;
-        if globals.get_item(&name)?.is_some_and(|value| is_it(&value)) {
-            return Ok(Some(name.to_string()));
-        }
-    }
-    Ok(None)
 }
