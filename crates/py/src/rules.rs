@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::PyArray;
-use crate::conform::{self, described, sequence};
+use crate::conform::{self, described};
 use crate::error::host;
 use crate::handed::Handed;
 use crate::tree::{self, Objects, Tree};
@@ -289,18 +289,11 @@ impl Rules for CallRules {
                     format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
                 return self.error("jvp", &text);
             }
-            let mut result = self.pushed(py, rule, call, tangents)?;
-            if rule.style == Style::Split {
-                match paired(&result)? {
-                    Some(tangent) => result = tangent,
-                    None => {
-                        let got = described(&result);
-                        let text = format!(" returned {got}: expected (output, tangent of the output)");
-                        return self.error("jvp", &text);
-                    }
-                }
+            let result = self.pushed(py, rule, call, tangents)?;
+            match rule.style {
+                Style::Split => self.paired(call, &result),
+                Style::Listed { .. } | Style::Call => self.tangents(call, &result),
             }
-            self.tangents(&kept(&self.slot)?, &result)
         })
     }
 
@@ -338,20 +331,4 @@ impl Rules for CallRules {
             variable(iter::once(self.fun.bind(py).clone()).chain(rules), captured)
         })
     }
-}
-
-/// The tangent of the pair that a rule returned; `None` where it is no pair. Where a rule forgets one of the two, its
-/// output must not be taken for a tangent.
-fn paired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if result.is_none() {
-        return Ok(Some(result.clone()));
-    }
-    Ok(match sequence(result).as_deref() {
-        // Nothing at all would be taken for a forgotten return.
-        Some([output, tangent]) if tangent.is_none() => {
-            Some(PyTuple::new(result.py(), [output, tangent])?.into_any())
-        }
-        Some([_, tangent]) => Some(tangent.clone()),
-        _ => None,
-    })
 }

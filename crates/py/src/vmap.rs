@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::args::Given;
-use crate::conform::{self, axis_of};
+use crate::axes::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
 use crate::tree::{self, Tree};
@@ -109,7 +109,7 @@ impl Mapped {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (mut arrays, tree) = tree::flatten(args.as_any())?;
-        let mut axes = conform::axes(&tree, self.in_axes.bind(py), "in_axes")?.map_err(misfit)?;
+        let mut axes = axes::prefix(&tree, self.in_axes.bind(py), "in_axes")?.map_err(misfit)?;
         let (named, named_tree) = match kwargs {
             Some(kwargs) => {
                 let (named, tree) = tree::flatten(kwargs.as_any())?;
@@ -144,7 +144,7 @@ impl Mapped {
         wrap::warn(py)?;
         let shape =
             shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
-        let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
+        let wanted = axes::prefix(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
         let place = |(out, axis): (&Out, Option<isize>)| -> PyResult<Array> {
             let ndim = out.ndim() + 1;
             let at = match axis {
