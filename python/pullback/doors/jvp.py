@@ -40,18 +40,20 @@ class custom_jvp(Ruled):
             raise TypeError("[custom_jvp] expected defjvp for a function with nondiff_argnums, got defjvps")
 
         def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-            primals, out = call.args, call.outputs
-            if len(jvps) != len(primals):
+            if len(jvps) != len(tangents):
                 raise TypeError(
-                    f"[custom_jvp] expected one rule for each of {len(primals)} arguments in defjvps, "
+                    f"[custom_jvp] expected one rule for each of {len(tangents)} arguments in defjvps, "
                     f"got {len(jvps)}"
                 )
             pairs = zip(jvps, tangents, strict=True)
-            terms = [jvp(t, out, *primals) for jvp, t in pairs if jvp is not None and t is not None]
+            # Each rule gets objects of its own: what one changes in place is not for the next.
+            terms = [
+                jvp(t, call.outputs, *call.args) for jvp, t in pairs if jvp is not None and t is not None
+            ]
             total: Any = None
             for term in terms:
                 total = term if total is None else tree_map(lambda x, y: x + y, total, term)
-            return zeros.filled(None, out) if total is None else total
+            return zeros.filled(None, call.outputs) if total is None else total
 
         self._define(jvp=rule, symbolic_jvp=True)
 
