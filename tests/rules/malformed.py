@@ -22,7 +22,7 @@ SHAPES = ((), (3,), (2, 3), (2, 1), (1,), (4, 1, 2))
 Pair = namedtuple("Pair", "first second")
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)  # one without its fields is shown in messages too
 class Layer:
     weight: Any
     bias: Any
@@ -236,6 +236,8 @@ def no_arrays(rng):
             itertools.count(),
             LOOP,
             NotImplemented,
+            2**70,
+            -(10**400),
         ]
     )
 
@@ -297,6 +299,8 @@ def wrong_node(rng, tree, right):
             ("a list that is short", lambda: [right.weight]),
             ("a dict with a strange key", lambda: {**vars(right), "z": pb.zeros(())}),
         ]
+    if isinstance(tree, Layer | Module):
+        some.append(("a class without its fields", lambda: object.__new__(type(tree))))
     if isinstance(tree, Layer):
         some += [("a dict", lambda: vars(right)), ("a list", lambda: [right.weight, right.bias])]
     return rng.choice(some)

@@ -334,9 +334,6 @@ def test_trailing_gradients_of_nothing_are_allowed():
     near(pb.grad(Generous.apply)(THREE), 10.0)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the call site is the innermost frame of Python"
-)
 def test_a_note_names_the_call_and_not_apply():
     class Broken(Legacy):
         @staticmethod
@@ -348,9 +345,6 @@ def test_a_note_names_the_call_and_not_apply():
     assert any(__file__ in note for note in caught.value.__notes__), caught.value.__notes__
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="names are looked up in the door's own function"
-)
 def test_a_captured_tracer_is_named():
     def loss(y):
         class Times(pb.Function):

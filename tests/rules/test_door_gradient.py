@@ -176,9 +176,6 @@ def test_captures():
         pb.grad(lambda y: loss(y, "error"))(TWO)
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="names are looked up in the door's own function"
-)
 def test_a_captured_tracer_is_named():
     def loss(y):
         return pb.custom_gradient(lambda x: (x * y, lambda g: 10 * g))(THREE)

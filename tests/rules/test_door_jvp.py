@@ -260,13 +260,14 @@ def test_on_each_device(device):
         (lambda p, ts: (p[0], pb.ones(2)), r"jvp rule of '<lambda>'.*float32\[2\]"),
         (lambda p, ts: (p[0], "oops"), "jvp rule of '<lambda>'.*str"),
         (lambda p, ts: (p[0], ts[0], ts[0]), "jvp rule of '<lambda>'.*tuple of 3"),
-        pytest.param(
+        (
             lambda p, ts: (pb.ones(5), ts[0]),
-            "jvp rule of '<lambda>'",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the shape of the output beside the tangent is not read"
-            ),
+            r"primal output: expected float32\[\], got float32\[5\]: return",
         ),
+        (lambda p, ts: (p[0].astype(pb.float16), ts[0]), r"primal output: expected float32\[\], got float16"),
+        (lambda p, ts: (None, ts[0]), r"primal output: expected float32\[\], got None"),
+        (lambda p, ts: ([p[0]], ts[0]), r"primal output: expected float32\[\], got a sequence of 1"),
+        (lambda p, ts: (p[0], (p[0], ts[0])), "expected tangents like the outputs, got a tuple of 2"),
     ],
 )
 def test_what_a_rule_returns_is_checked(rule, text):

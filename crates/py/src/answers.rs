@@ -1,16 +1,17 @@
 //! What rules returned, beside the trees that are known: gradients, tangents, batches.
 
-use pullback::Error;
 use pullback::custom::{Call, Mapped, Value};
+use pullback::{Dtype, Error};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::PyArray;
-use crate::conform::{self, Conform, axis_of, described, sequence};
+use crate::axes::{self, axis_of};
+use crate::conform::{self, Conform, Misfit, described, sequence};
 use crate::convert;
 use crate::rules::{CallRules, Outcome, object};
 use crate::tree::{self, Objects, Part, Tree};
-use crate::vmap::keep;
+use crate::vmap::{keep, kept};
 
 impl CallRules {
     /// An error of ours about what a rule did.
@@ -143,7 +144,7 @@ impl CallRules {
             && !self.rules.strict
         {
             // A tuple of one is one gradient, unless the argument is a sequence itself.
-            let sequence_like = matches!(self.part(only), Part::List(_) | Part::Tuple(_) | Part::Named(..));
+            let sequence_like = self.part(only).is_sequence();
             // So is one in the place of a node of as many children.
             let children = match self.part(only) {
                 Part::Node(node) => node.names.len(),
@@ -190,40 +191,82 @@ impl CallRules {
     }
 
     /// Tangents of the outputs; `(outputs, tangents)` where the structure says so without doubt.
-    pub fn tangents(&self, shape: &Tree, result: &Bound<'_, PyAny>) -> Outcome<Value> {
+    pub fn tangents(&self, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
         if result.is_none() {
             return Ok(Ok(Value::None));
         }
-        let fits = |value: &Bound<'_, PyAny>| -> PyResult<std::result::Result<Vec<Value>, String>> {
-            let mut conform = Conform::new(shape, 0);
-            let read = conform.read(Some(value), "output")?;
-            let nested = conform.found.iter().any(|value| matches!(value, Value::Tuple(_)));
-            Ok(match read {
-                Ok(()) if nested => {
-                    Err(format!("expected tangents like the outputs, got {}", described(value)))
-                }
-                Ok(()) => Ok(conform.found),
-                Err(misfit) => Err(misfit),
-            })
-        };
-        let misfit = match fits(result)? {
-            Ok(found) => return Ok(Ok(Value::Tuple(found))),
+        let shape = &kept(&self.slot)?;
+        let misfit = match like_outputs(shape, result)? {
+            Ok(found) => return Ok(Ok(found)),
             Err(misfit) => misfit,
         };
-        if let Ok(pair) = result.cast::<PyTuple>()
-            && pair.len() == 2
-            && let (Ok(_), Ok(found)) = (fits(&pair.get_item(0)?)?, fits(&pair.get_item(1)?)?)
+        let Ok(tuple) = result.cast::<PyTuple>() else { return self.error("jvp", &format!(": {misfit}")) };
+        if let [first, second] = &tuple.iter().collect::<Vec<_>>()[..]
+            && Conform::new(shape, 0).read(Some(first), "output")?.is_ok()
         {
-            return Ok(Ok(Value::Tuple(found)));
+            if second.is_none() {
+                // Outputs of which nothing depends on the arguments, or tangents beside which something is lacking.
+                let text = format!(
+                    ": {misfit}: return tangents like the outputs, or (outputs, tangents) with a None for each \
+                     output whose tangent is zero"
+                );
+                return self.error("jvp", &text);
+            }
+            if let Ok(found) = like_outputs(shape, second)? {
+                return self.beside(call, first, found);
+            }
         }
-        // A tuple of one is one output's tangent.
-        if let Ok(single) = result.cast::<PyTuple>()
-            && single.len() == 1
-            && let Ok(found) = fits(&single.get_item(0)?)?
+        // A tuple of one is one output's tangent, unless the output is a sequence itself.
+        if let Ok(single) = tuple.get_item(0)
+            && tuple.len() == 1
+            && !shape.0[0].is_sequence()
+            && let Ok(found) = like_outputs(shape, &single)?
         {
-            return Ok(Ok(Value::Tuple(found)));
+            return Ok(Ok(found));
         }
         self.error("jvp", &format!(": {misfit}"))
+    }
+
+    /// The tangents of a rule that must return `(outputs, tangents)`.
+    pub fn paired(&self, call: &Call, result: &Bound<'_, PyAny>) -> Outcome<Value> {
+        if result.is_none() {
+            return Ok(Ok(Value::None));
+        }
+        let Some([output, tangent]) = sequence(result).and_then(|items| <[_; 2]>::try_from(items).ok())
+        else {
+            let text = format!(" returned {}: expected (output, tangent of the output)", described(result));
+            return self.error("jvp", &text);
+        };
+        match like_outputs(&kept(&self.slot)?, &tangent)? {
+            Ok(found) => self.beside(call, &output, found),
+            Err(misfit) => self.error("jvp", &format!(": {misfit}")),
+        }
+    }
+
+    /// Tangents beside which a rule returned outputs: those must be what the function returns, for they tell which of
+    /// the two is which.
+    fn beside(&self, call: &Call, outputs: &Bound<'_, PyAny>, tangents: Value) -> Outcome<Value> {
+        let shape = kept(&self.slot)?;
+        let dtypes: Vec<Dtype> = call.outputs.iter().map(|out| out.dtype()).collect();
+        let fix = "return what the function returns, then its tangent";
+        let mut conform = Conform::declared(&shape, &dtypes);
+        if let Err(misfit) = conform.read(Some(outputs), "primal output")? {
+            return self.error("jvp", &format!(", {misfit}: {fix}"));
+        }
+        for (i, (found, out)) in conform.found.iter().zip(&call.outputs).enumerate() {
+            let got = match found {
+                Value::Array(found) if found.aval() == out.aval() => continue,
+                Value::Array(found) => found.aval().to_string(),
+                Value::Scalar(number) => format!("{number:?}"),
+                Value::None => "None".into(),
+                Value::Tuple(items) => format!("a sequence of {}", items.len()),
+                Value::Other(kind) => format!("a {kind}"),
+            };
+            let path = shape.paths(outputs.py(), "primal output").swap_remove(i);
+            let text = format!(", {path}: expected {}, got {got}: {fix}", out.aval());
+            return self.error("jvp", &text);
+        }
+        Ok(Ok(tangents))
     }
 
     /// Outputs of a vmap rule, and their axes.
@@ -237,7 +280,7 @@ impl CallRules {
         };
         let (outputs, axes) = (pair.get_item(0)?, pair.get_item(1)?);
         let (found, shape) = tree::flatten(&numbers_as_arrays(py, &outputs)?)?;
-        let axes = match conform::axes(&shape, &axes, "axes")? {
+        let axes = match axes::prefix(&shape, &axes, "axes")? {
             Ok(axes) => axes,
             Err(misfit) => return self.error("vmap", &format!(", {misfit}")),
         };
@@ -255,6 +298,18 @@ impl CallRules {
         keep(&self.slot, shape);
         Ok(Ok((found, places)))
     }
+}
+
+/// A value in the structure of the outputs, with one tangent or `None` for each.
+fn like_outputs(shape: &Tree, value: &Bound<'_, PyAny>) -> PyResult<Result<Value, Misfit>> {
+    let mut conform = Conform::new(shape, 0);
+    if let Err(misfit) = conform.read(Some(value), "output")? {
+        return Ok(Err(misfit));
+    }
+    if conform.found.iter().any(|value| matches!(value, Value::Tuple(_))) {
+        return Ok(Err(format!("expected tangents like the outputs, got {}", described(value))));
+    }
+    Ok(Ok(Value::Tuple(conform.found)))
 }
 
 /// Numbers and foreign arrays that a vmap rule returned, as arrays.

@@ -12,7 +12,7 @@ use crate::args::Given;
 use crate::error::{OrRaise, guard, host};
 use crate::site;
 use crate::tree;
-use crate::vmap::{Slot, both, call_tree, keep, kept};
+use crate::vmap::{Slot, both, call_fresh, call_tree, keep, kept};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
 /// A function that is computed again for its gradient, and keeps nothing of what it computed on the way but what a
@@ -115,7 +115,7 @@ impl Checkpointed {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         if !transform::any_active() {
-            return self.fun.bind(py).call(args, kwargs);
+            return call_fresh(self.fun.bind(py), args, kwargs);
         }
         let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
         let slot = Slot::default();

@@ -2,8 +2,9 @@
 
 use pullback::custom::Value;
 use pullback::{Array, Dtype, fun};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
 use crate::convert;
@@ -65,7 +66,16 @@ impl<'a> Conform<'a> {
                     return Ok(Err(format!("{path}: expected a {}, got {}", kind.name()?, described(value))));
                 }
                 for name in names {
-                    let child = value.map(|value| value.getattr(name.bind(value.py()))).transpose()?;
+                    let child = match value {
+                        Some(value) => value.getattr_opt(name.bind(value.py()))?,
+                        None => None,
+                    };
+                    if let (None, Some(value)) = (&child, value) {
+                        let got = format!("{} without it", described(value));
+                        return Ok(Err(format!(
+                            "{path}: expected an object with attribute {name}, got {got}"
+                        )));
+                    }
                     if let Err(misfit) = self.read(child.as_ref(), &format!("{path}.{name}"))? {
                         return Ok(Err(misfit));
                     }
@@ -188,24 +198,10 @@ impl<'a> Conform<'a> {
                 Err(_) => return Ok(Err(format!("{path}: expected a dict, got {}", described(value)))),
             },
         };
-        if let Some(dict) = dict {
-            let mut missing = Vec::new();
-            for key in keys {
-                if !dict.contains(key)? {
-                    missing.push(key.bind(dict.py()).repr()?.to_string());
-                }
-            }
-            if !missing.is_empty() || dict.len() != keys.len() {
-                let list = |keys: Vec<String>| if keys.is_empty() { "none".into() } else { keys.join(", ") };
-                let want = keys.iter().map(|key| key.bind(dict.py()).repr().map(|text| text.to_string()));
-                let got = dict.keys().iter().map(|key| key.repr().map(|text| text.to_string()));
-                let (want, got) = (want.collect::<PyResult<Vec<_>>>()?, got.collect::<PyResult<Vec<_>>>()?);
-                return Ok(Err(format!(
-                    "{path}: expected a dict with keys {}, got {}",
-                    list(want),
-                    list(got)
-                )));
-            }
+        if let Some(dict) = dict
+            && let Some((want, got)) = other_keys(dict, keys)?
+        {
+            return Ok(Err(format!("{path}: expected a dict with keys {want}, got {got}")));
         }
         for key in keys {
             let child = match dict {
@@ -221,8 +217,26 @@ impl<'a> Conform<'a> {
     }
 }
 
+/// The keys of a tree and those of a dict in its place, in words, where they are not the same.
+pub fn other_keys(dict: &Bound<'_, PyDict>, keys: &[Py<PyAny>]) -> PyResult<Option<(String, String)>> {
+    let py = dict.py();
+    let mut same = dict.len() == keys.len();
+    for key in keys {
+        same = same && dict.contains(key)?;
+    }
+    if same {
+        return Ok(None);
+    }
+    let list = |keys: Vec<Bound<'_, PyAny>>| -> PyResult<String> {
+        let texts = keys.iter().map(|key| Ok(key.repr()?.to_string())).collect::<PyResult<Vec<_>>>()?;
+        Ok(if texts.is_empty() { "none".into() } else { texts.join(", ") })
+    };
+    let want = list(keys.iter().map(|key| key.bind(py).clone()).collect())?;
+    Ok(Some((want, list(dict.keys().iter().collect())?)))
+}
+
 /// The children of a node that has to be like another one.
-fn opened<'py>(
+pub fn opened<'py>(
     value: &Bound<'py, PyAny>,
     node: &NodePart,
     path: &str,
@@ -287,8 +301,14 @@ pub fn leaf(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if value.is_none() {
         return Ok(Value::None);
     }
-    if let Some(number) = number(value)? {
-        return Ok(Value::Scalar(number));
+    match number(value) {
+        Ok(Some(number)) => return Ok(Value::Scalar(number)),
+        Ok(None) => {}
+        // Its digits may be more than Python is willing to print.
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => {
+            return Ok(Value::Other("whole number of more than 64 bits, which no array holds".into()));
+        }
+        Err(error) => return Err(error),
     }
     if let Some(items) = sequence(value) {
         return Ok(Value::Tuple(vec![Value::None; items.len()]));
@@ -316,155 +336,6 @@ fn declared(value: &Bound<'_, PyAny>, dtype: Dtype) -> PyResult<Value> {
         _ => false,
     };
     Ok(Value::Array(if foreign && narrow { fun::cast(&array, dtype).or_raise()? } else { array }))
-}
-
-/// Axes for the arrays of a tree, from a prefix of it: an integer or `None` stands for all arrays below.
-pub fn axes(
-    tree: &Tree,
-    axes: &Bound<'_, PyAny>,
-    what: &str,
-) -> PyResult<Result<Vec<Option<isize>>, Misfit>> {
-    let mut spread = Spread { tree, at: 0, found: Vec::new(), modules: 0 };
-    Ok(spread.read(axes, what)?.map(|()| spread.found))
-}
-
-struct Spread<'a> {
-    tree: &'a Tree,
-    at: usize,
-    found: Vec<Option<isize>>,
-    /// How many modules are around.
-    modules: usize,
-}
-
-impl Spread<'_> {
-    fn read(&mut self, axes: &Bound<'_, PyAny>, path: &str) -> PyResult<Result<(), Misfit>> {
-        if axes.is_none() {
-            self.all(None);
-            return Ok(Ok(()));
-        }
-        if axes.is_instance_of::<PyInt>() && !axes.is_instance_of::<PyBool>() {
-            let axis = axes.extract()?;
-            self.all(Some(axis));
-            return Ok(Ok(()));
-        }
-        let part = &self.tree.0[self.at];
-        let wrong = |want: String| Ok(Err(format!("{path}: expected {want}, got {}", described(axes))));
-        match part {
-            Part::List(n) | Part::Tuple(n) | Part::Named(_, n) => match sequence(axes) {
-                Some(items) if items.len() == *n => {
-                    self.at += 1;
-                    for (i, item) in items.iter().enumerate() {
-                        if let Err(misfit) = self.read(item, &format!("{path}[{i}]"))? {
-                            return Ok(Err(misfit));
-                        }
-                    }
-                    Ok(Ok(()))
-                }
-                _ => wrong(format!("an integer, None or a sequence of {n}")),
-            },
-            Part::Dict(keys) => match axes.cast::<PyDict>() {
-                Ok(dict) => {
-                    self.at += 1;
-                    for key in keys {
-                        let name = key.bind(axes.py()).repr()?;
-                        let Some(item) = dict.get_item(key)? else {
-                            return Ok(Err(format!("{path}: expected an axis for key {name}, got none")));
-                        };
-                        if let Err(misfit) = self.read(&item, &format!("{path}[{name}]"))? {
-                            return Ok(Err(misfit));
-                        }
-                    }
-                    Ok(Ok(()))
-                }
-                Err(_) => wrong("an integer, None or a dict".into()),
-            },
-            Part::Data(_, names) => {
-                self.at += 1;
-                for name in names {
-                    let item = axes.getattr(name.bind(axes.py()))?;
-                    if let Err(misfit) = self.read(&item, &format!("{path}.{name}"))? {
-                        return Ok(Err(misfit));
-                    }
-                }
-                Ok(Ok(()))
-            }
-            Part::Module(kind, names) => self.module(axes, kind, names, path),
-            Part::Node(node) => self.node(axes, node, path),
-            // What belongs to a module may stand in one of axes too.
-            Part::Static(_) if self.modules > 0 => {
-                self.at += 1;
-                Ok(Ok(()))
-            }
-            Part::Leaf | Part::Static(_) | Part::Empty => wrong("an integer or None".into()),
-        }
-    }
-
-    fn module(
-        &mut self,
-        axes: &Bound<'_, PyAny>,
-        kind: &Py<PyType>,
-        names: &[Py<PyString>],
-        path: &str,
-    ) -> PyResult<Result<(), Misfit>> {
-        if !axes.get_type().is(kind) {
-            let (kind, got) = (kind.bind(axes.py()).name()?, described(axes));
-            return Ok(Err(format!("{path}: expected an integer, None or a {kind}, got {got}")));
-        }
-        self.at += 1;
-        self.modules += 1;
-        for name in names {
-            let Some(item) = axes.getattr_opt(name.bind(axes.py()))? else {
-                return Ok(Err(format!("{path}: expected an axis for attribute {name}, got none")));
-            };
-            if let Err(misfit) = self.read(&item, &format!("{path}.{name}"))? {
-                return Ok(Err(misfit));
-            }
-        }
-        self.modules -= 1;
-        Ok(Ok(()))
-    }
-
-    fn node(&mut self, axes: &Bound<'_, PyAny>, node: &NodePart, path: &str) -> PyResult<Result<(), Misfit>> {
-        if !axes.get_type().is(&node.class.kind) {
-            let (class, got) = (node.class.name(axes.py()), described(axes));
-            return Ok(Err(format!("{path}: expected an integer, None or a {class}, got {got}")));
-        }
-        self.at += 1;
-        let children = match opened(axes, node, path)? {
-            Ok(children) => children,
-            Err(misfit) => return Ok(Err(misfit)),
-        };
-        for (i, item) in children.iter().enumerate() {
-            if let Err(misfit) = self.read(item, &node.step(axes.py(), path, i))? {
-                return Ok(Err(misfit));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// One axis for everything below the next part.
-    fn all(&mut self, axis: Option<isize>) {
-        let mut left = 1;
-        while left > 0 {
-            left -= 1;
-            let part = &self.tree.0[self.at];
-            self.at += 1;
-            if let Part::Leaf = part {
-                self.found.push(axis);
-            }
-            left += part.children();
-        }
-    }
-}
-
-/// An axis that counts from the front.
-pub fn axis_of(axis: Option<isize>, x: &Array) -> Result<Option<usize>, Misfit> {
-    let Some(axis) = axis else { return Ok(None) };
-    let at = if axis < 0 { axis + x.ndim() as isize } else { axis };
-    if at < 0 || at as usize >= x.ndim() {
-        return Err(format!("expected an axis of {}, got {axis}", x.aval()));
-    }
-    Ok(Some(at as usize))
 }
 
 /// Whether a number can have a tangent: a bare `2.0` next to arrays.

@@ -15,7 +15,7 @@ use crate::error::{OrRaise, guard, host};
 use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
 use crate::tree::{self, Tree};
-use crate::vmap::{Slot, both, call_tree, keep, kept};
+use crate::vmap::{Slot, both, call_fresh, call_tree, keep, kept};
 use crate::wrap::{self, looks_like_its_function};
 
 /// A function with rules: what every door makes its calls with.
@@ -282,7 +282,7 @@ impl Custom {
     ) -> PyResult<Bound<'py, PyAny>> {
         if !transform::any_active() {
             // Nothing can look back at this call.
-            return self.fun.bind(py).call(args, kwargs);
+            return call_fresh(self.fun.bind(py), args, kwargs);
         }
         let (args, kwargs) = self.bound(py, args, kwargs)?;
         self.call(py, &args, kwargs.as_ref())

@@ -3,12 +3,13 @@
 //! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
 //! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
 //! `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
-//! `handed`, `answers`, `conform` and `site` the functions with rules of their own; `callback` the
+//! `handed`, `answers`, `conform`, `axes`, `variable` and `site` the functions with rules of their own; `callback` the
 //! calls from a graph back to Python; `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
 mod array;
+mod axes;
 mod buffer;
 mod callback;
 mod checkpoint;
@@ -44,6 +45,7 @@ mod site;
 mod table;
 mod tree;
 mod treedef;
+mod variable;
 mod vmap;
 mod watch;
 mod wrap;

@@ -45,7 +45,9 @@ pub fn integer(value: &Bound<'_, PyAny>) -> PyResult<Scalar> {
     match value.extract::<u64>() {
         Ok(int) => Ok(Scalar::Uint(int)),
         Err(_) => {
-            Err(PyOverflowError::new_err(format!("[array] expected an integer of 64 bits, got {value}")))
+            // Python refuses to print what has thousands of digits.
+            let got = value.str().map_or_else(|_| "a longer one".into(), |text| text.to_string());
+            Err(PyOverflowError::new_err(format!("[array] expected an integer of 64 bits, got {got}")))
         }
     }
 }

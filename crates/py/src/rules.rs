@@ -1,5 +1,6 @@
 //! Rules written in Python: what they are given, and what they return, in terms of trees.
 
+use std::iter;
 use std::sync::Arc;
 
 use pullback::custom::{Call, Function, Mapped, Offers, Rules, Value};
@@ -10,10 +11,11 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::answers::numbers_as_arrays;
 use crate::array::PyArray;
-use crate::conform::{self, described, sequence};
+use crate::conform::{self, described};
 use crate::error::host;
 use crate::handed::Handed;
 use crate::tree::{self, Objects, Tree};
+use crate::variable::variable;
 use crate::vmap::{Slot, arguments, keep, kept};
 
 /// How a rule is called: the idiom that it was written for.
@@ -289,18 +291,11 @@ impl Rules for CallRules {
                     format!(": keyword argument {} has a tangent: pass it by position", call.func.args[i]);
                 return self.error("jvp", &text);
             }
-            let mut result = self.pushed(py, rule, call, tangents)?;
-            if rule.style == Style::Split {
-                match paired(&result)? {
-                    Some(tangent) => result = tangent,
-                    None => {
-                        let got = described(&result);
-                        let text = format!(" returned {got}: expected (output, tangent of the output)");
-                        return self.error("jvp", &text);
-                    }
-                }
+            let result = self.pushed(py, rule, call, tangents)?;
+            match rule.style {
+                Style::Split => self.paired(call, &result),
+                Style::Listed { .. } | Style::Call => self.tangents(call, &result),
             }
-            self.tangents(&kept(&self.slot)?, &result)
         })
     }
 
@@ -340,46 +335,10 @@ impl Rules for CallRules {
     }
 
     fn name_of(&self, captured: &Array) -> Option<String> {
-        Python::attach(|py| variable(self.fun.bind(py), captured).ok().flatten())
+        let rules = [&self.rules.forward, &self.rules.vmap].into_iter().flatten();
+        Python::attach(|py| {
+            let rules = rules.map(|rule| rule.fun.bind(py).clone());
+            variable(iter::once(self.fun.bind(py).clone()).chain(rules), captured)
+        })
     }
-}
-
-/// The tangent of the pair that a rule returned; `None` where it is no pair. Where a rule forgets one of the two, its
-/// output must not be taken for a tangent.
-fn paired<'py>(result: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
-    if result.is_none() {
-        return Ok(Some(result.clone()));
-    }
-    Ok(match sequence(result).as_deref() {
-        // Nothing at all would be taken for a forgotten return.
-        Some([output, tangent]) if tangent.is_none() => {
-            Some(PyTuple::new(result.py(), [output, tangent])?.into_any())
-        }
-        Some([_, tangent]) => Some(tangent.clone()),
-        _ => None,
-    })
-}
-
-/// The variable by which a function knows an array: in its closure, among its globals, on its object.
-fn variable(fun: &Bound<'_, PyAny>, array: &Array) -> PyResult<Option<String>> {
-    let is_it = |value: &Bound<'_, PyAny>| {
-        value.cast::<PyArray>().is_ok_and(|value| value.get().get().key() == array.key())
-    };
-    let code = fun.getattr("__code__")?;
-    if let Ok(cells) = fun.getattr("__closure__")?.cast::<PyTuple>() {
-        for (name, cell) in code.getattr("co_freevars")?.try_iter()?.zip(cells.iter()) {
-            // An empty cell has no contents.
-            if cell.getattr("cell_contents").is_ok_and(|value| is_it(&value)) {
-                return Ok(Some(name?.to_string()));
-            }
-        }
-    }
-    let globals = fun.getattr("__globals__")?.cast_into::<PyDict>()?;
-    for name in code.getattr("co_names")?.try_iter()? {
-        let name = name?;
-        if globals.get_item(&name)?.is_some_and(|value| is_it(&value)) {
-            return Ok(Some(name.to_string()));
-        }
-    }
-    Ok(None)
 }

@@ -1,4 +1,4 @@
-//! The line of Python that called us.
+//! The line of Python that called us, outside of this package.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,57 +9,77 @@ use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
 
 thread_local! {
-    /// The file name of the last code object, which is kept so that its address stays its own.
+    /// The file name of the last code object outside, which is kept so that its address stays its own.
     static LAST: RefCell<Option<(Py<PyAny>, Arc<str>)>> = const { RefCell::new(None) };
+    /// Code objects that are passed by: kept for the same reason, and few, for they live as long as the package.
+    static WITHIN: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The innermost frame of Python, which is that of the caller: a function in Rust has none of its own.
+/// The line of the caller. Where all of Python that runs is this package, its innermost line.
 pub fn caller(py: Python<'_>) -> Site {
-    // SAFETY: attached; the frame, if there is one, is borrowed from the running interpreter.
-    let frame = unsafe { ffi::PyEval_GetFrame() };
-    if frame.is_null() {
-        return Site { file: "?".into(), line: 0 };
+    if let Some(site) = user(py) {
+        return site;
     }
-    // SAFETY: a live frame; the code object is a new reference.
-    let (line, code) = unsafe {
-        let code = ffi::PyFrame_GetCode(frame).cast::<ffi::PyObject>();
-        (ffi::PyFrame_GetLineNumber(frame), Bound::from_owned_ptr(py, code))
-    };
-    let known = LAST.with_borrow(|last| match last {
-        Some((known, file)) if known.is(&code) => Some(file.clone()),
-        _ => None,
-    });
-    let file = known.unwrap_or_else(|| {
-        let name =
-            code.getattr(intern!(py, "co_filename")).map_or_else(|_| "?".into(), |name| name.to_string());
-        let file: Arc<str> = name.into();
-        let before = LAST.with_borrow_mut(|last| last.replace((code.unbind(), file.clone())));
-        drop(before);
-        file
-    });
-    Site { file, line: line.max(0) as u32 }
+    let here = innermost(py).map(|frame| (line(&frame), file(&code(&frame))));
+    let (line, file) = here.unwrap_or_else(|| (0, "?".into()));
+    Site { file: file.into(), line }
 }
 
-/// The innermost frame of Python outside of this package: what a user wrote.
+/// The innermost frame of Python outside of this package: what a user wrote. A function in Rust has no frame.
 pub fn user(py: Python<'_>) -> Option<Site> {
-    static HOME: PyOnceLock<String> = PyOnceLock::new();
-    let home = HOME.get_or_init(py, || home(py).unwrap_or_default());
-    // SAFETY: attached; the frame, if there is one, is borrowed from the running interpreter.
-    let frame = unsafe { ffi::PyEval_GetFrame() };
-    // SAFETY: null or a live object.
-    let mut frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, frame.cast()) };
+    let mut frame = innermost(py);
     while let Some(here) = frame {
-        let file =
-            here.getattr(intern!(py, "f_code")).and_then(|code| code.getattr(intern!(py, "co_filename")));
-        let file = file.map_or_else(|_| String::new(), |name| name.to_string());
-        if home.is_empty() || !file.starts_with(home.as_str()) {
-            let line = here.getattr(intern!(py, "f_lineno")).and_then(|line| line.extract::<u32>());
-            return Some(Site { file: file.into(), line: line.unwrap_or(0) });
+        if let Some(file) = outside(code(&here)) {
+            return Some(Site { file, line: line(&here) });
         }
         let back = here.getattr(intern!(py, "f_back"));
         frame = back.ok().filter(|back| !back.is_none());
     }
     None
+}
+
+fn innermost(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    // SAFETY: attached; the frame, if there is one, is borrowed from the running interpreter.
+    unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) }
+}
+
+fn code<'py>(frame: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    // SAFETY: a live frame; the code object is a new reference.
+    unsafe { Bound::from_owned_ptr(frame.py(), ffi::PyFrame_GetCode(frame.as_ptr().cast()).cast()) }
+}
+
+fn line(frame: &Bound<'_, PyAny>) -> u32 {
+    // SAFETY: a live frame.
+    let line = unsafe { ffi::PyFrame_GetLineNumber(frame.as_ptr().cast()) };
+    line.max(0) as u32
+}
+
+fn file(code: &Bound<'_, PyAny>) -> String {
+    let name = code.getattr(intern!(code.py(), "co_filename"));
+    name.map_or_else(|_| "?".into(), |name| name.to_string())
+}
+
+/// The file of a code object, unless it is one of the package or of the interpreter itself, which starts programs and
+/// imports. Calls come from the same lines again and again, so all but the first take a comparison.
+fn outside(code: Bound<'_, PyAny>) -> Option<Arc<str>> {
+    let known = LAST.with_borrow(|last| match last {
+        Some((known, file)) if known.is(&code) => Some(file.clone()),
+        _ => None,
+    });
+    if known.is_some() || WITHIN.with_borrow(|within| within.iter().any(|known| known.is(&code))) {
+        return known;
+    }
+    static HOME: PyOnceLock<String> = PyOnceLock::new();
+    let home = HOME.get_or_init(code.py(), || home(code.py()).unwrap_or_default());
+    let name = file(&code);
+    if !home.is_empty() && name.starts_with(home.as_str()) || name.starts_with("<frozen ") {
+        WITHIN.with_borrow_mut(|within| within.push(code.unbind()));
+        return None;
+    }
+    let file: Arc<str> = name.into();
+    let before = LAST.with_borrow_mut(|last| last.replace((code.unbind(), file.clone())));
+    drop(before);
+    Some(file)
 }
 
 /// The folder of this package.

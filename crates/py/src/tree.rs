@@ -62,6 +62,11 @@ impl Part {
         }
     }
 
+    /// Whether it is a list or a tuple.
+    pub fn is_sequence(&self) -> bool {
+        matches!(self, Part::List(_) | Part::Tuple(_) | Part::Named(..))
+    }
+
     /// The same once more.
     pub fn again(&self, py: Python<'_>) -> Part {
         let names = |names: &[Py<PyString>]| names.iter().map(|name| name.clone_ref(py)).collect();

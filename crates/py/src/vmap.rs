@@ -11,10 +11,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::args::Given;
-use crate::conform::{self, axis_of};
+use crate::array::PyArray;
+use crate::axes::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
-use crate::tree::{self, Tree};
+use crate::rules::object;
+use crate::tree::{self, Shape, Tree, shape_of};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
 /// A function that maps.
@@ -109,7 +111,7 @@ impl Mapped {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (mut arrays, tree) = tree::flatten(args.as_any())?;
-        let mut axes = conform::axes(&tree, self.in_axes.bind(py), "in_axes")?.map_err(misfit)?;
+        let mut axes = axes::prefix(&tree, self.in_axes.bind(py), "in_axes")?.map_err(misfit)?;
         let (named, named_tree) = match kwargs {
             Some(kwargs) => {
                 let (named, tree) = tree::flatten(kwargs.as_any())?;
@@ -144,7 +146,7 @@ impl Mapped {
         wrap::warn(py)?;
         let shape =
             shape.take().ok_or_else(|| convert::broken("[vmap] expected the function to be called"))?;
-        let wanted = conform::axes(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
+        let wanted = axes::prefix(&shape, self.out_axes.bind(py), "out_axes")?.map_err(misfit)?;
         let place = |(out, axis): (&Out, Option<isize>)| -> PyResult<Array> {
             let ndim = out.ndim() + 1;
             let at = match axis {
@@ -181,6 +183,47 @@ pub fn kept(slot: &Slot) -> PyResult<Tree> {
 pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Vec<Array>, Tree)> {
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
     tree::flatten(&fun.call(&args, kwargs.as_ref())?)
+}
+
+/// Calls `fun` where no transform is open, on arguments in objects of their own, as under one: what it does to them in
+/// place is not done to what the caller passed.
+pub fn call_fresh<'py>(
+    fun: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = fun.py();
+    let mut failed = None;
+    // A tuple straight away: a vector on the way would cost as much as the objects.
+    let own = |arg: Bound<'py, PyAny>| {
+        fresh(&arg).unwrap_or_else(|error| {
+            failed = Some(error);
+            arg
+        })
+    };
+    let args = PyTuple::new(py, args.iter().map(own))?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return fun.call1(args) };
+    let named = PyDict::new(py);
+    for (key, arg) in kwargs.iter() {
+        named.set_item(key, fresh(&arg)?)?;
+    }
+    fun.call(args, Some(&named))
+}
+
+/// The same arrays in other objects; what holds no arrays, as it is.
+fn fresh<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    if let Ok(array) = value.cast_exact::<PyArray>() {
+        return object(py, array.get().get());
+    }
+    if let Shape::Empty | Shape::Other = shape_of(value)? {
+        return Ok(value.clone());
+    }
+    let (arrays, tree) = tree::flatten(value)?;
+    if arrays.is_empty() { Ok(value.clone()) } else { tree.rebuild(py, &arrays) }
 }
 
 /// Positional and keyword arguments as one tree; `None` stands for no keywords.

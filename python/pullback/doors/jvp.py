@@ -40,19 +40,20 @@ class custom_jvp(Ruled):
             raise TypeError("[custom_jvp] expected defjvp for a function with nondiff_argnums, got defjvps")
 
         def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-            primals, out = call.args, call.outputs
-            if len(jvps) != len(primals):
+            if len(jvps) != len(tangents):
                 raise TypeError(
-                    f"[custom_jvp] expected one rule for each of {len(primals)} arguments in defjvps, "
+                    f"[custom_jvp] expected one rule for each of {len(tangents)} arguments in defjvps, "
                     f"got {len(jvps)}"
                 )
             total: Any = None
-            for jvp, t, x in zip(jvps, tangents, primals, strict=True):
+            for i, (jvp, t) in enumerate(zip(jvps, tangents, strict=True)):
                 if jvp is None or not tree_leaves(t):
                     continue
-                term = jvp(zeros.filled(t, x), out, *primals)
+                # Each rule gets objects of its own: what one changes in place is not for the next.
+                primals = call.args
+                term = jvp(zeros.filled(t, primals[i]), call.outputs, *primals)
                 total = term if total is None else tree_map(lambda x, y: x + y, total, term)
-            return zeros.filled(None, out) if total is None else total
+            return zeros.filled(None, call.outputs) if total is None else total
 
         self._define(jvp=rule, symbolic_jvp=True)
 

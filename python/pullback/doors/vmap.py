@@ -1,6 +1,7 @@
 """`custom_vmap` and `sequential_vmap`, the doors of JAX for batches."""
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from pullback import _core
@@ -56,7 +57,7 @@ def sequential_vmap(fun: Callable[..., Any]) -> custom_vmap:
         def called(pick: Callable[[array], array]) -> Any:
             return fun(
                 *(
-                    _each(lambda x, is_batched: pick(x) if is_batched else x, *a)
+                    _each(lambda x, is_batched: pick(x) if is_batched else copy(x), *a)
                     for a in zip(args, in_batched, strict=True)
                 )
             )
