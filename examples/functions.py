@@ -1,8 +1,10 @@
 """`pb.Function`, the idiom of PyTorch: a class with `forward` and `backward`. Beside each class: a decorator.
 
 What a context can say is here: saved arrays, attributes, outputs without a derivative, arguments that are
-changed in place, and zeros that are made or not.
+changed in place, and zeros that are made or not; and the examples of `decorators.py` as classes.
 """
+
+import itertools
 
 import numpy as np
 import pullback as pb
@@ -191,11 +193,92 @@ def zeros():
         show(f"twice, symbolic_zeros={symbolic}", pb.grad(lambda x: twice(x)[0].sum())(x), [1.0, 1.0])
 
 
+# sin(x)·y with rules for both modes and for batches.
+
+
+class SinTimes(pb.Function):
+    @staticmethod
+    def forward(x, y):
+        return pb.sin(x) * y
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return g * pb.cos(x) * y, g * pb.sin(x)
+
+    @staticmethod
+    def jvp(ctx, dx, dy):
+        x, y = ctx.saved_tensors
+        return dx * pb.cos(x) * y + dy * pb.sin(x)
+
+    @staticmethod
+    def vmap(info, in_dims, x, y):
+        x, y = (v if d is None else pb.moveaxis(v, d, 0) for v, d in zip((x, y), in_dims, strict=True))
+        return pb.sin(x) * y, 0
+
+
+def three_rules():
+    x, y = pb.array(1.0), pb.array(2.0)
+    dx, dy = np.cos(1.0) * 2, np.sin(1.0)
+    show("SinTimes, gradient by x", pb.grad(SinTimes.apply)(x, y), dx)
+    show("SinTimes, jvp along both", pb.jvp(SinTimes.apply, [x, y], [1.0, 1.0])[1][0], dx + dy)
+    numbers = np.random.default_rng(0).normal(size=(2, 3, 3)).astype("f4")
+    pairs = [axes for axes in itertools.product([None, 0, 1, -1], repeat=2) if axes != (None, None)]
+    for axes in pairs:
+        rows = []
+        for v, axis in zip(numbers, axes, strict=True):
+            rows.append(np.broadcast_to(v[0], (3, 3)) if axis is None else np.moveaxis(v, axis, 0))
+        given = [pb.array(v[0] if axis is None else v) for v, axis in zip(numbers, axes, strict=True)]
+        mapped = pb.vmap(SinTimes.apply, in_axes=axes)
+        np.testing.assert_allclose(mapped(*given), np.sin(rows[0]) * rows[1], rtol=1e-5)
+        slope = pb.grad(lambda x, y, mapped=mapped: mapped(x, y).sum(), argnums=1)(*given)
+        want = np.sin(rows[0])
+        want = want.sum(0) if axes[1] is None else np.moveaxis(want, 0, axes[1])
+        np.testing.assert_allclose(slope, want, rtol=1e-4, atol=1e-6)
+    print(f"SinTimes, vmap over {len(pairs)} pairs of axes: right, and so are gradients through them")
+
+
+# A class in a function: what it captured is an error with its name, where it would be differentiated.
+
+
+def closed(x, y):
+    class Times(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ValueError("Abort!")
+
+    return Times.apply(x)
+
+
+def closures():
+    x, y = pb.array(2.0), pb.array(3.0)
+    show("closed", closed(x, y), 6.0)
+    for argnum, kind, said in [(0, ValueError, "Abort!"), (1, pb.RuleError, "captured")]:
+        try:
+            pb.grad(closed, argnums=argnum)(x, y)
+        except kind as error:
+            assert said in str(error)
+            print(f"closed, gradient by argument {argnum}: {str(error).splitlines()[0]}")
+        else:
+            raise AssertionError("the rule was skipped")
+
+
 def main():
     two_arguments()
     sorting()
     in_place()
     zeros()
+    three_rules()
+    closures()
 
 
 if __name__ == "__main__":

@@ -82,6 +82,72 @@ def test_what_is_kept_is_not_computed_again(policy, calls):
     close(gradient, slope(0.5))
 
 
+ONE = pb.array(1.0)
+
+
+def looked_at(host, when, x, w):
+    """A block in which something is evaluated before it ends."""
+    before = pb.exp(x)
+    if when == "what it needs":
+        pb.eval(before)
+    named = pb.checkpoint_name(host.f(before), "sine")
+    if when == "something else":
+        assert (ONE * 2).item() == 2
+    if when == "itself":
+        pb.eval(named)
+    after = pb.exp(named)
+    if when == "what needs it":
+        pb.eval(after)
+    return pb.sin(after) * w
+
+
+WAYS = {
+    "plain": lambda f, x, w: pb.value_and_grad(f)(x, w[0]),
+    # `x` is not mapped, so that it has a value in the block.
+    "vmap": lambda f, x, w: pb.vmap(lambda w: pb.value_and_grad(f)(x, w))(w),
+    "vmap of x": lambda f, x, w: pb.vmap(lambda x: pb.value_and_grad(f)(x, w[0]))(pb.stack([x, x + 1])),
+    "grad of vmap": lambda f, x, w: pb.value_and_grad(lambda x: pb.vmap(lambda x: f(x, w[0]))(x).sum())(
+        pb.stack([x, x + 1])
+    ),
+}
+
+
+def early(way, when):
+    """How often the host is called, with a policy that keeps the value; the gradient is the plain one."""
+    x, w = pb.array(0.5), pb.array([0.25, 0.75])
+    host, other = Host(), Host()
+    kept = pb.checkpoint(lambda x, w: looked_at(host, when, x, w), policy=ONLY("sine"))
+    got = WAYS[way](kept, x, w)
+    pb.eval(*got)
+    want = WAYS[way](lambda x, w: looked_at(other, "", x, w), x, w)
+    for one, two in zip(got, want, strict=True):
+        close(one, two)
+    return host.taken(), other.taken()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("when", ["", "something else"])
+def test_what_is_kept_is_kept_where_something_was_evaluated_early(way, when):
+    calls, once = early(way, when)
+    assert calls == once
+
+
+@pytest.mark.parametrize("way", ["plain", "vmap"])
+def test_what_a_kept_value_needs_was_evaluated(way):
+    calls, once = early(way, "what it needs")
+    assert calls == once
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="a value that was evaluated in the block is computed again"
+)
+@pytest.mark.parametrize("way", ["plain", "vmap"])
+@pytest.mark.parametrize("when", ["itself", "what needs it"])
+def test_a_kept_value_was_evaluated(way, when):
+    calls, once = early(way, when)
+    assert calls == once
+
+
 def outer_of(inner, outer):
     """One checkpoint in another."""
     host = Host()

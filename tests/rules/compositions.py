@@ -1,8 +1,7 @@
 """Custom functions of every door beside plain ones, and transforms to be nested around programs of them."""
 
-import functools
-
 import pullback as pb
+from structures import Module
 
 COLUMNS, ROWS = 3, 2
 
@@ -169,13 +168,50 @@ def tensorflow():
     return f, lambda x, y: pb.exp(-x * x) * y
 
 
+def module_argument():
+    """A module comes in, and a module goes out; the gradient is a module."""
+    f = pb.custom_vjp(lambda m: Module(pb.sin(m.x) * m.y, m.x))
+    f.defvjp(
+        lambda m: (f(m), m),
+        lambda m, g: (Module(g.x * pb.cos(m.x) * m.y + g.y, g.x * pb.sin(m.x)),),
+    )
+
+    def run(x, y):
+        out = f(Module(x, y))
+        return out.x + out.y * 0.1
+
+    return run, lambda x, y: pb.sin(x) * y + x * 0.1
+
+
+def module_method():
+    """The module is `self`."""
+
+    @pb.register_module
+    class Layer:
+        def __init__(self, w):
+            self.w = w
+
+        @pb.custom_jvp
+        def __call__(self, x):
+            return pb.tanh(x) * self.w
+
+    @Layer.__call__.defjvp
+    def rule(primals, tangents):
+        (layer, x), (t_layer, t) = primals, tangents
+        out = pb.tanh(x)
+        return out * layer.w, out * t_layer.w + t * layer.w * (1 - out * out)
+
+    return lambda x, y: Layer(y)(x), lambda x, y: pb.tanh(x) * y
+
+
 def checkpointed():
     f, plain = jax_vjp()
     return pb.checkpoint(f), plain
 
 
 DOORS = [mlx_vjp, mlx_jvp, mlx_all, mlx_none, jax_vjp, jax_own, jax_nondiff, jax_symbolic, jax_jvp, jax_jvps]
-DOORS += [jax_vmap, sequential, torch_backward, torch_both, tensorflow, checkpointed]
+DOORS += [jax_vmap, sequential, torch_backward, torch_both, tensorflow, module_argument, module_method]
+DOORS += [checkpointed]
 TRUE = {door.__name__: door() for door in DOORS}
 
 
@@ -224,6 +260,12 @@ def false_torch():
     return Shared.apply
 
 
+def false_module():
+    f = pb.custom_vjp(lambda m: m.x * 0.5 + m.y)
+    f.defvjp(lambda m: (f(m), m), lambda m, g: (Module(g * pb.sin(m.y), 4 * g * m.x),))
+    return lambda x, y: f(Module(x, y))
+
+
 def false_tensorflow():
     return pb.custom_gradient(lambda x, y: (x * 0.5 + y, lambda g: (g * pb.sin(y), 4 * g * x)))
 
@@ -252,6 +294,7 @@ LINEAR = {
     "custom_jvp": false_jax_jvp(),
     "Function": false_torch(),
     "custom_gradient": false_tensorflow(),
+    "module": false_module(),
 }
 FALSE = {**LINEAR, "clipped": clipped(), "clipped, vmap": clipped(True)}
 
@@ -283,12 +326,55 @@ def value_and_grad(f):
     return both
 
 
+def grad_of_a_module(f):
+    def slope(x, y):
+        g = pb.grad(lambda m: pb.sin(f(m.x, m.y)).sum())(Module(x, y))
+        assert isinstance(g, Module) and g.name == "module"
+        return g.x + 0.1 * g.y.sum()
+
+    return slope
+
+
 def jvp(f):
     return lambda x, y: pb.jvp(f, [x, y], [pb.cos(x), pb.sin(y)])[1][0]
 
 
+def linearize(f):
+    """The derivative at a point, called twice."""
+
+    def pushed(x, y):
+        out, push = pb.linearize(f, x, y)
+        return push(pb.cos(x), pb.sin(y)) + 0.1 * push(out, pb.zeros_like(y))
+
+    return pushed
+
+
+def linearize_spelled_out(f):
+    def pushed(x, y):
+        out = f(x, y)
+        along = lambda tx, ty: pb.jvp(f, [x, y], [tx, ty])[1][0]
+        return along(pb.cos(x), pb.sin(y)) + 0.1 * along(out, pb.zeros_like(y))
+
+    return pushed
+
+
+def transpose(f):
+    """The transpose of the derivative at a point."""
+
+    def pulled(x, y):
+        _, push = pb.linearize(f, x, y)
+        gx, gy = pb.linear_transpose(push, x, y)(pb.cos(x))
+        return gx + 0.1 * gy.sum()
+
+    return pulled
+
+
 def vmap(x_axis, y_axis):
     return lambda f: pb.vmap(f, in_axes=(x_axis, y_axis), out_axes=x_axis)
+
+
+def vmap_of_modules(f):
+    return lambda x, y: pb.vmap(lambda m: f(m.x, m.y))(Module(x, y))
 
 
 def loop(x_axis, y_axis):
@@ -306,16 +392,26 @@ def loop(x_axis, y_axis):
     return looped
 
 
-REVERSE = {"grad": grad, "vjp": vjp, "value_and_grad": value_and_grad}
-DERIVATIVES = {**REVERSE, "jvp": jvp}
-AXES = {"vmap": (0, 0), "vmap of x": (0, None), "vmap of the last": (-1, 0)}
-SAME = {"compile": pb.compile, "checkpoint": pb.checkpoint}
+def kept(f):
+    """A checkpoint that keeps what it ends with."""
+    keep = pb.checkpoint_policies.save_only_these_names("end")
+    return pb.checkpoint(lambda x, y: pb.checkpoint_name(f(x, y), "end"), policy=keep)
+
+
+AXES = {"vmap": (0, 0), "vmap of x": (0, None), "vmap of the last": (-1, 0), "vmap of modules": (0, 0)}
+MAPS = {name: vmap(*axes) for name, axes in AXES.items()} | {"vmap of modules": vmap_of_modules}
+REVERSE = {"grad": grad, "vjp": vjp, "value_and_grad": value_and_grad, "grad of a module": grad_of_a_module}
+FORWARD = {"jvp": jvp, "linearize": linearize, "transpose": transpose}
+DERIVATIVES = {**REVERSE, **FORWARD}
+# What is another thing where it is spelled out: of a rule for reverse mode, `transpose` is not `vjp`.
+SPELLED = {**DERIVATIVES, "linearize": linearize_spelled_out}
+SAME = {"compile": pb.compile, "checkpoint": pb.checkpoint, "kept": kept}
 
 
 def nested(f, order):
     """The transforms around a function, the first one innermost."""
     for name in order:
-        f = vmap(*AXES[name])(f) if name in AXES else {**DERIVATIVES, **SAME}[name](f)
+        f = {**MAPS, **DERIVATIVES, **SAME}[name](f)
     return f
 
 
@@ -325,7 +421,7 @@ def spelled_out(f, order):
         if name in AXES:
             f = loop(*AXES[name])(f)
         elif name in DERIVATIVES:
-            f = DERIVATIVES[name](f)
+            f = SPELLED[name](f)
     return f
 
 
@@ -338,15 +434,3 @@ def shapes(order):
             x = (ROWS, *x) if at == 0 else (*x, ROWS)
             y = y if beside is None else (ROWS, *y)
     return x, y
-
-
-def program(steps, each):
-    """A function of (x, y): every step reads two of the results before it."""
-
-    def run(x, y):
-        found = [x, y]
-        for name, i, j in steps:
-            found.append(each[name](found[-1 - i % len(found)], found[-1 - j % len(found)]))
-        return functools.reduce(lambda a, b: a + b, found[2:])
-
-    return run

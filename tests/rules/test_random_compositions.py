@@ -1,7 +1,8 @@
 """Random nests of transforms around random programs of custom functions, of all doors.
 
 Where the rules are true, the program is compared with the same one of plain functions. Where they are false,
-a map is compared with a loop of the same functions, and what must change nothing with nothing.
+a map is compared with a loop of the same functions, and what must change nothing with nothing. Control flow,
+checkpoints and modules around the functions are compared with loops and branches of Python.
 """
 
 import os
@@ -13,23 +14,24 @@ from compositions import (
     AXES,
     DERIVATIVES,
     FALSE,
+    FORWARD,
     LINEAR,
     REVERSE,
     SAME,
     TRUE,
     nested,
-    program,
     shapes,
     spelled_out,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structures import AROUND, CHECKPOINTS, DEFERRED, Ours, program, without
 
 
-@st.composite
-def programs(draw, names, most=3):
-    pick = st.tuples(st.sampled_from(sorted(names)), st.integers(0, 4), st.integers(0, 4))
-    return draw(st.lists(pick, min_size=1, max_size=most))
+def programs(names, most=3):
+    around = st.lists(st.sampled_from(sorted(AROUND)), max_size=2)
+    step = st.tuples(st.sampled_from(sorted(names)), around, st.integers(0, 4), st.integers(0, 4))
+    return st.lists(step, min_size=1, max_size=most)
 
 
 @st.composite
@@ -44,44 +46,69 @@ def orders(draw, derivatives):
     return kept
 
 
+def possible(steps, order):
+    """The same program without what is an error by intent, or has a test that is marked as failing."""
+    if "compile" in order or any("compiled module" in around for _, around, _, _ in steps):
+        steps = without(steps, DEFERRED)
+    if sum(name in DERIVATIVES for name in order) > 1 and AXES.keys() & order:
+        # See `test_a_second_derivative_of_a_map_of_a_kept_result`.
+        steps = without(steps, ["inner kept"])
+    return steps
+
+
 def arguments(order, seed):
     rng = np.random.default_rng(seed)
     return [pb.array(rng.uniform(-1, 1, shape), pb.float64) for shape in shapes(order)]
 
 
-def same(got, want, said):
-    got, want = np.asarray(got), np.asarray(want)
+def same(f, reference, order, seed, said):
+    x, y = arguments(order, seed)
+    got, want = np.asarray(f(x, y)), np.asarray(reference(x, y))
     assert got.shape == want.shape and got.dtype == want.dtype == np.float64, said
-    scale = 1 + np.abs(want).max()
-    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10 * scale, err_msg=str(said))
+    error = np.abs(got - want).max() / (1 + np.abs(want).max())
+    if not error < 1e-9:
+        # Higher derivatives of long programs may be large, and sines of what is large: as much as a change
+        # of the last digits of the arguments does is no difference.
+        moved = np.asarray(reference(x * (1 + 1e-15), y * (1 - 1e-15)))
+        noise = np.abs(moved - want).max() / (1 + np.abs(want).max())
+        assert error < 100 * noise, f"{said}: {error:.1e} apart, where {noise:.1e} would be noise"
 
 
 def true_is_plain(steps, order, seed):
-    custom = program(steps, {name: pair[0] for name, pair in TRUE.items()})
-    plain = program(steps, {name: pair[1] for name, pair in TRUE.items()})
-    x, y = arguments(order, seed)
-    same(nested(custom, order)(x, y), spelled_out(plain, order)(x, y), (steps, order))
+    custom = program(Ours, steps, {name: pair[0] for name, pair in TRUE.items()})
+    plain = program(Ours, steps, {name: pair[1] for name, pair in TRUE.items()}, spelled_out=True)
+    same(nested(custom, order), spelled_out(plain, order), order, seed, (steps, order))
 
 
 def false_is_looped(steps, order, seed):
-    run = program(steps, FALSE)
-    x, y = arguments(order, seed)
-    same(nested(run, order)(x, y), spelled_out(run, order)(x, y), (steps, order))
+    run, looped = program(Ours, steps, FALSE), program(Ours, steps, FALSE, spelled_out=True)
+    same(nested(run, order), spelled_out(looped, order), order, seed, (steps, order))
 
 
-MANY = settings(max_examples=10_000 if os.environ.get("PULLBACK_TESTS") == "slow" else 250)
+def once_after_a_map(order):
+    """See `test_a_second_derivative_of_a_map_through_a_rule_that_is_not_linear`."""
+    kept, mapped, slopes = [], False, 0
+    for name in order:
+        mapped = mapped or name in AXES
+        slopes += mapped and name in DERIVATIVES
+        if name not in DERIVATIVES or slopes <= 1:
+            kept.append(name)
+    return kept
+
+
+MANY = settings(max_examples=10_000 if os.environ.get("PULLBACK_TESTS") == "slow" else 150)
 
 
 @MANY
 @given(programs(TRUE), orders(DERIVATIVES), st.integers(0, 999))
 def test_true_rules(steps, order, seed):
-    true_is_plain(steps, order, seed)
+    true_is_plain(possible(steps, order), order, seed)
 
 
 @MANY
 @given(programs(LINEAR), orders(DERIVATIVES), st.integers(0, 999))
 def test_false_rules(steps, order, seed):
-    false_is_looped(steps, order, seed)
+    false_is_looped(possible(steps, order), order, seed)
 
 
 @MANY
@@ -90,8 +117,10 @@ def test_rules_that_are_not_linear(steps, order, seed):
     if sum(name in DERIVATIVES for name in order) > 1:
         # A checkpoint computes twice. In higher derivatives each copy gets a part of the cotangent, and
         # a rule that is not linear makes other things of parts than of the whole: in JAX as well.
-        order = [name for name in order if name != "checkpoint"]
-    false_is_looped(steps, order, seed)
+        order = [name for name in order if name not in ("checkpoint", "kept")]
+        steps = without(steps, CHECKPOINTS)
+        order = once_after_a_map(order)
+    false_is_looped(possible(steps, order), order, seed)
 
 
 NESTS = [
@@ -102,29 +131,44 @@ NESTS = [
     ["vmap", "vmap of x", "vjp", "grad"],
     ["grad", "checkpoint", "vmap", "grad", "compile"],
     ["value_and_grad", "vmap of the last", "compile", "jvp"],
+    ["linearize", "kept", "vmap of modules", "grad of a module"],
+    ["vmap", "transpose", "compile", "linearize"],
 ]
 
 
 @pytest.mark.parametrize("order", NESTS, ids="(".join)
 @pytest.mark.parametrize("name", TRUE)
 def test_every_true_door(name, order):
-    true_is_plain([(name, 0, 1), (name, 0, 1)], order, 7)
+    true_is_plain([(name, [], 0, 1), (name, [], 0, 1)], order, 7)
 
 
-@pytest.mark.parametrize("order", [nest for nest in NESTS if "jvp" not in nest], ids="(".join)
+@pytest.mark.parametrize("order", [nest for nest in NESTS if not FORWARD.keys() & nest], ids="(".join)
 @pytest.mark.parametrize("name", FALSE)
 def test_every_false_door_in_reverse_mode(name, order):
-    false_is_looped([(name, 0, 1), (name, 0, 1)], order, 7)
+    false_is_looped([(name, [], 0, 1), (name, [], 0, 1)], order, 7)
 
 
-@pytest.mark.parametrize("order", [nest for nest in NESTS if "jvp" in nest], ids="(".join)
+@pytest.mark.parametrize("order", [nest for nest in NESTS if FORWARD.keys() & nest], ids="(".join)
 @pytest.mark.parametrize("name", LINEAR)
 def test_every_false_door_in_forward_mode(name, order):
-    false_is_looped([(name, 0, 1), (name, 0, 1)], order, 7)
+    false_is_looped([(name, [], 0, 1), (name, [], 0, 1)], order, 7)
+
+
+@pytest.mark.parametrize("order", NESTS, ids="(".join)
+@pytest.mark.parametrize("around", AROUND)
+def test_every_structure(around, order):
+    for each, check in [("mlx_vjp", true_is_plain), ("custom_jvp", false_is_looped)]:
+        check(possible([(each, [around], 0, 1)], order), order, 7)
+
+
+@pytest.mark.xfail(strict=True, raises=pb.RuleError, reason="the kept value is taken for a captured array")
+@pytest.mark.parametrize("second", DERIVATIVES)
+def test_a_second_derivative_of_a_map_of_a_kept_result(second):
+    false_is_looped([("custom_jvp", ["inner kept"], 0, 1)], ["grad", "vmap", second], 7)
 
 
 def test_a_second_derivative_of_a_map_through_a_rule_that_is_not_linear():
-    false_is_looped([("clipped", 0, 0), ("custom_gradient", 0, 0)], ["vmap", "grad", "grad"], 0)
+    false_is_looped([("clipped", [], 0, 0), ("custom_gradient", [], 0, 0)], ["vmap", "grad", "grad"], 0)
 
 
 @pytest.mark.parametrize("name", FALSE)
