@@ -50,7 +50,8 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
             return structure.unflatten(leaves)
         if found.some is None and not numbers:
             return structure.unflatten(deferred(while_loop, holds, step, leaves))
-        out = body_fun(structure.unflatten(leaves))
+        carry = structure.unflatten(leaves)
+        out = body_fun(carry) if found.all else _core._branch(body_fun, goes_on, carry)
         # Types settle with the first step, which is begun again where a number takes another type.
         settled, numbers = _carry.promoted(numbers, leaves, out), []
         if settled is not leaves or found.some is None:
@@ -115,8 +116,8 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     """Return `true_fun(*operands)` if `pred` holds, else `false_fun(*operands)`.
 
     Where `pred` has a value, only one of them is called. Under `vmap` and `compile`, if it depends on
-    arguments, both are, and `where` chooses, with derivatives too: what is infinite or NaN in the derivative
-    of the branch that is not taken shows, unless that branch is given operands for which it is finite.
+    arguments, both are, and `where` chooses. The branch that is not taken has no derivative: that it would
+    be infinite or NaN does not show.
 
     >>> pb.cond(pb.array(1.0) > 0, lambda x: x * 2, lambda x: -x, pb.array(3.0)).item()
     6.0
@@ -128,8 +129,10 @@ def cond(pred: Any, true_fun: Callable[..., Any], false_fun: Callable[..., Any],
     known = value(holds)
     if known is not None:
         return _run(op, true_fun if known else false_fun, operands)
-    yes, structure = _carry.read(op, "the result of true_fun", true_fun(*operands))
-    no = _carry.alike(op, "the result of false_fun", false_fun(*operands), yes, structure)
+    taken = _core._branch(true_fun, holds, *operands)
+    yes, structure = _carry.read(op, "the result of true_fun", taken)
+    other = _core._branch(false_fun, ~holds, *operands)
+    no = _carry.alike(op, "the result of false_fun", other, yes, structure)
     return structure.unflatten(_carry.chosen(holds, yes, no))
 
 
@@ -153,10 +156,13 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
     known = value(index)
     if known is not None:
         return _run(op, branches[min(max(known, 0), len(branches) - 1)], operands)
-    result, structure = _carry.read(op, "the result of branch 0", branches[0](*operands))
+    index = _core.clip(index, 0, len(branches) - 1)
+    taken = _core._branch(branches[0], index == 0, *operands)
+    result, structure = _carry.read(op, "the result of branch 0", taken)
     for i, branch in enumerate(branches[1:], 1):
-        other = _carry.alike(op, f"the result of branch {i}", branch(*operands), result, structure)
-        result = _carry.chosen(index >= i, other, result)
+        taken = _core._branch(branch, index == i, *operands)
+        other = _carry.alike(op, f"the result of branch {i}", taken, result, structure)
+        result = _carry.chosen(index == i, other, result)
     return structure.unflatten(result)
 
 

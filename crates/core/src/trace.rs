@@ -4,6 +4,7 @@
 //! number of its inputs. So a node numbered below a trace cannot depend on it. A trace stays live while it is
 //! open and while a pullback over it exists: until then no node that may depend on it forgets its inputs.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +32,32 @@ pub fn floor() -> u64 {
 /// Whether a walk to come may reach nodes of this number.
 pub fn is_live(number: u64) -> bool {
     number >= floor() && locked(|live| live.iter().any(|span| span.low <= number && number < span.high))
+}
+
+thread_local! {
+    static LEAST: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What nodes made on this thread are numbered at least.
+#[inline]
+pub(crate) fn least() -> u64 {
+    LEAST.get()
+}
+
+/// Numbers whatever is made on this thread at least so, until the guard is dropped: what was made before is then told
+/// from what was made meanwhile, whether it depends on the trace or not.
+pub fn at_least(number: u64) -> AtLeast {
+    AtLeast(LEAST.replace(LEAST.get().max(number)))
+}
+
+/// Ends what `at_least` began.
+#[must_use]
+pub struct AtLeast(u64);
+
+impl Drop for AtLeast {
+    fn drop(&mut self) {
+        LEAST.set(self.0);
+    }
 }
 
 /// Keeps a trace live.

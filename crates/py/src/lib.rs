@@ -10,6 +10,7 @@ mod answers;
 mod args;
 mod array;
 mod axes;
+mod branch;
 mod buffer;
 mod callback;
 mod checkpoint;
@@ -120,6 +121,7 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, _mapped};
+        branch::{_branch};
         checkpoint::{checkpoint, checkpoint_name};
         linear::{linearize, vjp_fun, linear_transpose};
         record::{_record, closure_convert};

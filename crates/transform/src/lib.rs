@@ -1,7 +1,7 @@
 //! Floor 3: from a function and its graph to the graph of its derivative, of its batch, of its recomputation.
 //!
 //! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
-//! `linearized`, `batch` and `vmap`, `substitute` and `traced`; then `custom`, for which the rest is there; then `resolve`,
+//! `linearized`, `batch` and `vmap`, `substitute`, `branch` and `traced`; then `custom`, for which the rest is there; then `resolve`,
 //! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it. Nothing here evaluates.
 //!
 //! ```
@@ -29,12 +29,14 @@ pub mod vmap;
 pub mod walk;
 
 mod batch;
+mod branch;
 mod stack;
 mod substitute;
 
 use pullback_base::Result;
 use pullback_core::Array;
 
+pub use branch::branch;
 pub use custom::{Custom, Policy, checkpoint, checkpoint_with, take_warnings};
 pub use forward::{jvp, jvp_dense};
 pub use linearized::{Pushforward, Transposed, linear_transpose, linearize};
