@@ -138,9 +138,6 @@ def test_what_a_kept_value_needs_was_evaluated(way):
     assert calls == once
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a value that was evaluated in the block is computed again"
-)
 @pytest.mark.parametrize("way", ["plain", "vmap"])
 @pytest.mark.parametrize("when", ["itself", "what needs it"])
 def test_a_kept_value_was_evaluated(way, when):

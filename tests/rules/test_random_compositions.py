@@ -50,9 +50,6 @@ def possible(steps, order):
     """The same program without what is an error by intent, or has a test that is marked as failing."""
     if "compile" in order or any("compiled module" in around for _, around, _, _ in steps):
         steps = without(steps, DEFERRED)
-    if sum(name in DERIVATIVES for name in order) > 1 and AXES.keys() & order:
-        # See `test_a_second_derivative_of_a_map_of_a_kept_result`.
-        steps = without(steps, ["inner kept"])
     return steps
 
 
@@ -161,7 +158,6 @@ def test_every_structure(around, order):
         check(possible([(each, [around], 0, 1)], order), order, 7)
 
 
-@pytest.mark.xfail(strict=True, raises=pb.RuleError, reason="the kept value is taken for a captured array")
 @pytest.mark.parametrize("second", DERIVATIVES)
 def test_a_second_derivative_of_a_map_of_a_kept_result(second):
     false_is_looped([("custom_jvp", ["inner kept"], 0, 1)], ["grad", "vmap", second], 7)

@@ -37,10 +37,10 @@ use pullback_base::Result;
 use pullback_core::Array;
 
 pub use branch::branch;
+pub use custom::checkpoint::checkpoint_name;
 pub use custom::{Custom, Policy, checkpoint, checkpoint_with, take_warnings};
 pub use forward::{jvp, jvp_dense};
 pub use linearized::{Pushforward, Transposed, linear_transpose, linearize};
-pub use pullback_core::custom::fence::checkpoint_name;
 pub use pullback_core::fun::stop_gradient;
 pub use recorded::{Recorded, record};
 pub use resolve::resolve;

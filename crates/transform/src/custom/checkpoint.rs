@@ -1,16 +1,16 @@
 //! Recomputation as a rule, and what need not be computed again.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 
 use pullback_base::{Error, Result};
-use pullback_core::custom::fence::after;
+use pullback_core::custom::fence::{self, after};
 use pullback_core::custom::{
     Body, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
 use pullback_core::op::Kernel;
 use pullback_core::{Array, Key, Node, NodeKind, Params, trace};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::derive::{pull_some, recorded};
 use super::door::call;
@@ -104,7 +104,8 @@ pub fn checkpoint_with(
         && Arc::ptr_eq(&custom.owner.func, &func)
         && let Some(body) = custom.body.get()
     {
-        let _ = rules.held.set(kept_by(&rules.policy, body).into_iter().map(viewed).collect());
+        let kept = kept_by(&rules.policy, body).into_iter();
+        let _ = rules.held.set(kept.flat_map(|kept| [viewed(kept.computed), kept.there]).collect());
     }
     Ok(outs)
 }
@@ -116,6 +117,12 @@ thread_local! {
 
 struct Within;
 
+thread_local! {
+    /// What was given a name in the checkpoints that are running: where something is evaluated before they end, it is
+    /// kept as well.
+    static NAMED: RefCell<Vec<Array>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Within {
     fn enter() -> Within {
         DEPTH.set(DEPTH.get() + 1);
@@ -126,11 +133,34 @@ impl Within {
 impl Drop for Within {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
+        if DEPTH.get() == 0 {
+            // Moved out first: dropping arrays may run code that looks here.
+            drop(NAMED.take());
+        }
     }
 }
 
+/// `x`, by a name that policies of `checkpoint` know it by.
+///
+/// # Errors
+/// None.
+pub fn checkpoint_name(x: &Array, name: &str) -> Result<Array> {
+    if DEPTH.get() > 0 {
+        NAMED.with_borrow_mut(|named| named.push(x.clone()));
+    }
+    fence::checkpoint_name(x, name)
+}
+
+/// A value that is kept.
+struct Kept {
+    /// What is computed for it.
+    computed: Array,
+    /// The same where it has its elements already, if it has: by its name, or as the result of a call.
+    there: Array,
+}
+
 /// What a policy keeps of a body.
-fn kept_by(policy: &Policy, body: &Body) -> Vec<Array> {
+fn kept_by(policy: &Policy, body: &Body) -> Vec<Kept> {
     let (names, only): (&[String], bool) = match policy {
         Policy::Nothing => return Vec::new(),
         Policy::Everything => (&[], false),
@@ -141,16 +171,16 @@ fn kept_by(policy: &Policy, body: &Body) -> Vec<Array> {
     let inside: FxHashSet<usize> = order.iter().map(id).collect();
     let named = order.iter().filter_map(|node| match &node.kind {
         NodeKind::Op(_, Params::Name(name)) if names.iter().any(|other| **other == **name) => {
-            computed(&Array::output(node, 0), &inside)
+            kept(&Array::output(node, 0), &inside)
         }
         _ => None,
     });
     if only {
         return distinct(named);
     }
-    let named: FxHashSet<Key> = named.map(|x| x.key()).collect();
-    let all = order.iter().flat_map(|node| node.outputs()).filter_map(|x| computed(&x, &inside));
-    distinct(all).into_iter().filter(|x| !named.contains(&x.key())).collect()
+    let named: FxHashSet<Key> = named.map(|kept| kept.computed.key()).collect();
+    let all = order.iter().flat_map(|node| node.outputs()).filter_map(|x| kept(&x, &inside));
+    distinct(all).into_iter().filter(|kept| !named.contains(&kept.computed.key())).collect()
 }
 
 /// What `x` looks at: it is that whose elements are kept, for a view has none of its own.
@@ -164,24 +194,37 @@ fn viewed(mut x: Array) -> Array {
     x
 }
 
-fn distinct(arrays: impl Iterator<Item = Array>) -> Vec<Array> {
-    let mut seen = FxHashSet::default();
-    arrays.filter(|x| seen.insert(x.key())).collect()
+/// Each value once; of several that are the same, one that is there.
+fn distinct(all: impl Iterator<Item = Kept>) -> Vec<Kept> {
+    let (mut at, mut found) = (FxHashMap::default(), Vec::<Kept>::new());
+    for kept in all {
+        let next = found.len();
+        match at.entry(kept.computed.key()).or_insert(next) {
+            known if *known == next => found.push(kept),
+            known if found[*known].there.data().is_none() => found[*known] = kept,
+            _ => {}
+        }
+    }
+    found
 }
 
-/// The array that is computed where `x` is asked for: neither a name nor an alias of it, nor a call whose body
-/// answers. `None` where that is an argument.
-fn computed(x: &Array, inside: &FxHashSet<usize>) -> Option<Array> {
-    let mut x = x.clone();
+/// What is kept where `x` is: neither a name nor an alias of it, nor a call whose body answers, is computed. `None`
+/// where that is an argument.
+fn kept(x: &Array, inside: &FxHashSet<usize>) -> Option<Kept> {
+    let (mut x, mut there) = (x.clone(), None);
     while inside.contains(&id(x.node())) {
-        x = match &x.node().kind {
-            NodeKind::Alias | NodeKind::Op(_, Params::Name(_)) => x.node().inputs().first()?.clone(),
-            NodeKind::Custom => match x.node().custom()?.body.get() {
-                Some(body) => body.outs[x.out()].clone(),
-                None => return Some(x),
-            },
-            _ => return Some(x),
+        if x.data().is_some() {
+            there.get_or_insert_with(|| x.clone());
+        }
+        let below = match &x.node().kind {
+            NodeKind::Alias | NodeKind::Op(_, Params::Name(_)) => x.node().inputs().first().cloned(),
+            NodeKind::Custom => x.node().custom()?.body.get().map(|body| body.outs[x.out()].clone()),
+            _ => None,
         };
+        match below {
+            Some(below) => x = below,
+            None => return Some(Kept { there: there.unwrap_or_else(|| x.clone()), computed: x }),
+        }
     }
     None
 }
@@ -247,9 +290,13 @@ impl Rules for Checkpoint {
             // No list of what is kept: nothing is done twice.
             return Ok(pull_some(body, cotangents, &body.leaves, &call.needs, &[])?.into());
         }
-        let kept: FxHashSet<Key> = kept_by(&self.policy, body).iter().map(Array::key).collect();
+        let kept: FxHashMap<Key, Array> =
+            kept_by(&self.policy, body).into_iter().map(|kept| (kept.computed.key(), kept.there)).collect();
         let put = |old: &Array, new: Array| {
-            Ok(if kept.contains(&old.key()) { instead(new, old, &call.site) } else { new })
+            Ok(match kept.get(&old.key()) {
+                Some(there) => instead(new, there, &call.site),
+                None => new,
+            })
         };
         let number = trace::next();
         let copy = |x: &Array| Ok(after(x, start)?.alias(number));

@@ -117,11 +117,11 @@ pub(crate) fn captured(
     number: u64,
 ) -> Result<Vec<Array>> {
     let found = boundary(roots, leaves, number);
-    if owner.func.captured == Captured::Error {
-        for array in &found {
+    if owner.func.captured == Captured::Error && !found.is_empty() {
+        for array in ends(roots, leaves, number, differentiated) {
             // A number may be that of a closed trace, and an error must not be a guess.
-            let Some(trace) = stack::owner(array, Trace::is_derivative) else { continue };
-            let name = owner.rules.name_of(array).map_or_else(String::new, |name| format!("'{name}', "));
+            let Some(trace) = stack::owner(&array, Trace::is_derivative) else { continue };
+            let name = owner.rules.name_of(&array).map_or_else(String::new, |name| format!("'{name}', "));
             let what = format!("{name}{}, a tracer of {} ({})", array.aval(), trace.name(), trace.number);
             let fix = "pass it as an argument, or choose captured='differentiate' or 'constant'";
             let text = format!("'{}' captured {what}: {fix}", owner.func.name);
@@ -134,6 +134,19 @@ pub(crate) fn captured(
 /// Where a body ends without having reached a leaf of its own: at arrays numbered below it. Of these, the ones
 /// that may depend on an active trace.
 pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Array> {
+    ends(roots, leaves, number, |_| usize::MAX)
+}
+
+/// How many inputs of a node, from the first one, a derivative flows through: what a call holds constant is no offence
+/// of whoever is around it.
+fn differentiated(node: &Node) -> usize {
+    match node.custom() {
+        Some(call) if call.owner.func.captured == Captured::Constant => call.arity,
+        _ => usize::MAX,
+    }
+}
+
+fn ends(roots: &[Array], leaves: &[Array], number: u64, count: fn(&Node) -> usize) -> Vec<Array> {
     let ends: FxHashSet<usize> = leaves.iter().map(|leaf| id(leaf.node())).collect();
     let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
     let mut stack: Vec<Array> = roots.iter().rev().cloned().collect();
@@ -143,7 +156,10 @@ pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Ar
             continue;
         }
         if array.number() >= number {
-            array.node().with_inputs(|inputs| stack.extend(inputs.iter().rev().cloned()));
+            let count = count(array.node());
+            array.node().with_inputs(|inputs| {
+                stack.extend(inputs[..count.min(inputs.len())].iter().rev().cloned());
+            });
         } else if stack::maybe_active(array.number()) {
             found.push(array);
         }
