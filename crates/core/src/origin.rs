@@ -160,7 +160,7 @@ fn follow(node: &Node, how: How) -> Scope {
     if how == How::Derivative {
         origin.derivative_of = Some(match &node.kind {
             NodeKind::Op(op, _) => op.name.into(),
-            _ => node.custom().map_or_else(|| "?".into(), |call| call.owner.func.name.as_str().into()),
+            _ => node.custom().map_or_else(|| "?".into(), |call| call.owner.func.name.clone()),
         });
     }
     TABLE.with_borrow_mut(|table| table.from.push(Some(origin)));

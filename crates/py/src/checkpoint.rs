@@ -1,5 +1,7 @@
 //! `checkpoint`, over trees, and names for its policies.
 
+use std::sync::Arc;
+
 use pullback::Array;
 use pullback::transform::{self, Policy};
 use pyo3::exceptions::PyTypeError;
@@ -118,7 +120,7 @@ impl Checkpointed {
             return call_fresh(self.fun.bind(py), args, kwargs);
         }
         let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
-        let slot = Slot::default();
+        let slot: Arc<Slot> = Arc::default();
         let (fun, keeper) = (self.fun.clone_ref(py), slot.clone());
         let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
             Python::attach(|py| {

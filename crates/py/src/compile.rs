@@ -17,7 +17,7 @@ use crate::places::{Place, lasting, places};
 use crate::random;
 use crate::site;
 use crate::tree::{self, Tree};
-use crate::vmap::{both, call_tree};
+use crate::vmap::{call_tree, flatten_call};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
 thread_local! {
@@ -160,7 +160,7 @@ impl Compiled {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (mut arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
+        let (mut arrays, tree) = flatten_call(py, args, kwargs)?;
         let random = random::state(py)?;
         let random = random.bind(py);
         let (held, state_tree) = self.state(py, random)?;

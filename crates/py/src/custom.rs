@@ -15,14 +15,14 @@ use crate::error::{OrRaise, guard, host};
 use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
 use crate::tree::{self, Tree};
-use crate::vmap::{Slot, both, call_fresh, call_tree, keep, kept};
+use crate::vmap::{Slot, all_arrays, call_fresh, call_tree, flatten_call, keep, kept};
 use crate::wrap::{self, looks_like_its_function};
 
 /// A function with rules: what every door makes its calls with.
 #[pyclass(frozen, dict, weakref, subclass, name = "_Custom", module = "pullback")]
 pub struct Custom {
     fun: Py<PyAny>,
-    name: String,
+    name: Arc<str>,
     id: usize,
     missing: Missing,
     captured: Captured,
@@ -51,7 +51,7 @@ impl Custom {
     pub fn of(fun: &Bound<'_, PyAny>, missing: &str, captured: &str, bind: bool) -> PyResult<Custom> {
         wrap::callable(fun, "custom_function")?;
         Ok(Custom {
-            name: wrap::name_of(fun),
+            name: wrap::name_of(fun).into(),
             fun: fun.clone().unbind(),
             id: fresh_id(),
             missing: choice(
@@ -112,8 +112,11 @@ impl Custom {
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Vec<String>> {
+    ) -> PyResult<Arc<[String]>> {
         let names = self.names(py);
+        if args.len() == names.len() && kwargs.is_none_or(|kwargs| kwargs.is_empty()) && all_arrays(args) {
+            return Ok(names);
+        }
         let mut paths = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let root = names.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"));
@@ -126,7 +129,7 @@ impl Custom {
         for (key, value) in kwargs.into_iter().flat_map(|kwargs| kwargs.iter()) {
             paths.extend(tree::flatten(&value)?.1.paths(py, &key.to_string()));
         }
-        Ok(paths)
+        Ok(paths.into())
     }
 
     fn call<'py>(
@@ -136,9 +139,9 @@ impl Custom {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         compile::touch(&self.version);
-        let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
+        let (arrays, tree) = flatten_call(py, args, kwargs)?;
         let rules = self.rules();
-        let slot = Slot::default();
+        let slot: Arc<Slot> = Arc::default();
         let (fun, keeper, body_tree) = (self.fun.clone_ref(py), slot.clone(), tree.clone());
         let body = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
             Python::attach(|py| {

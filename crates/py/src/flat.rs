@@ -6,7 +6,7 @@ use pullback::{Array, Dtype, Scalar};
 use pyo3::exceptions::PyRecursionError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
 use crate::nodes::{self, Class, Opened};
@@ -63,8 +63,7 @@ pub fn shape_of<'py>(value: &Bound<'py, PyAny>) -> PyResult<Shape<'py>> {
     if value.is_instance_of::<PyArray>() {
         return Ok(Shape::Leaf);
     }
-    let plain = value.is_exact_instance_of::<PyFloat>() || value.is_exact_instance_of::<PyInt>();
-    if plain || value.is_exact_instance_of::<PyString>() {
+    if nodes::is_builtin(&kind) {
         return Ok(Shape::Other);
     }
     if nodes::is_module(&kind)? {

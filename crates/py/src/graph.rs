@@ -236,7 +236,7 @@ impl Listing {
             _ if self.is_leaf(node, number) => ("data", "array".into(), none()),
             NodeKind::Op(op, params) => ("op", op.name.into(), params_of(params)),
             NodeKind::Custom => {
-                let name = node.custom().map_or_else(none, |call| call.owner.func.name.clone());
+                let name = node.custom().map_or_else(none, |call| call.owner.func.name.to_string());
                 ("custom", name, none())
             }
             NodeKind::Tracer(of) => ("data", format!("a leaf of {of}"), none()),

@@ -97,6 +97,14 @@ pub fn names<'py>(
     Ok(children.iter().map(name).collect())
 }
 
+/// Whether a type is one of those that no Python code made, such as those of functions and numbers: neither a module nor
+/// a dataclass. To ask a type for an attribute that it lacks takes an exception, which costs as much as a call.
+pub fn is_builtin(kind: &Bound<'_, PyType>) -> bool {
+    // SAFETY: attached; a live type.
+    let flags = unsafe { pyo3::ffi::PyType_GetFlags(kind.as_type_ptr()) };
+    flags & pyo3::ffi::Py_TPFLAGS_HEAPTYPE == 0
+}
+
 /// Whether objects of `kind` are trees of their attributes.
 pub fn is_module(kind: &Bound<'_, PyType>) -> PyResult<bool> {
     match kind.getattr_opt(intern!(kind.py(), "__pullback_module__"))? {

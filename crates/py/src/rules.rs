@@ -110,11 +110,11 @@ pub struct CallRules {
     /// The structure of `(args, kwargs)`.
     pub tree: Tree,
     /// The structure of the result.
-    pub slot: Slot,
+    pub slot: Arc<Slot>,
     /// The structure of what the forward pass kept, and all in it that is no array.
     pub kept: Slot,
     /// The function's name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Names of the parameters.
     pub roots: Arc<[String]>,
 }

@@ -1,7 +1,7 @@
 //! The structure of trees of Python containers, and back from it to objects.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use pullback::Array;
 use pyo3::exceptions::PyValueError;
@@ -146,8 +146,22 @@ enum Rest {
 }
 
 impl Tree {
+    /// The structure of a call with so many arrays by position and nothing else, if it is a usual number.
+    pub fn of_arrays(count: usize) -> Option<&'static Tree> {
+        static KNOWN: OnceLock<[Tree; 7]> = OnceLock::new();
+        let make = |count| {
+            let leaves = (0..count).map(|_| Part::Leaf);
+            let parts = [Part::Tuple(2), Part::Tuple(count)].into_iter().chain(leaves).chain([Part::Empty]);
+            Tree(Arc::new(parts.collect()))
+        };
+        KNOWN.get_or_init(|| std::array::from_fn(make)).get(count)
+    }
+
     /// A tree of this structure around other arrays.
     pub fn rebuild<'py>(&self, py: Python<'py>, arrays: &[Array]) -> PyResult<Bound<'py, PyAny>> {
+        if let ([Part::Leaf], [array]) = (&self.0[..], arrays) {
+            return Ok(Bound::new(py, PyArray::new(array.clone()))?.into_any());
+        }
         self.fill(py, &mut Arrays(py, arrays.iter()))
     }
 

@@ -9,6 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use smallvec::SmallVec;
 
 use crate::args::Given;
 use crate::array::PyArray;
@@ -165,7 +166,7 @@ impl Mapped {
 }
 
 /// Where a call left the structure of what it returned.
-pub type Slot = Arc<Mutex<Option<Tree>>>;
+pub type Slot = Mutex<Option<Tree>>;
 
 /// Puts a structure into its place.
 pub fn keep(slot: &Slot, tree: Tree) {
@@ -237,12 +238,39 @@ pub fn both<'py>(
     PyTuple::new(py, [args.as_any(), kwargs.map_or(&none, |kwargs| kwargs.as_any())])
 }
 
+/// Whether all arguments are arrays.
+pub fn all_arrays(args: &Bound<'_, PyTuple>) -> bool {
+    args.iter_borrowed().all(|arg| arg.is_exact_instance_of::<PyArray>())
+}
+
+/// The arrays among the arguments of a call, and the structure of `(args, kwargs)`. Nearly every call is one of a few
+/// arrays by position, and has a structure that is known.
+pub fn flatten_call(
+    py: Python<'_>,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<(Vec<Array>, Tree)> {
+    if kwargs.is_none_or(|kwargs| kwargs.is_empty())
+        && let Some(tree) = Tree::of_arrays(args.len())
+        && all_arrays(args)
+    {
+        let array = |arg: Bound<'_, PyAny>| Ok(arg.cast_exact::<PyArray>()?.get().get());
+        return Ok((args.iter().map(array).collect::<PyResult<_>>()?, tree.clone()));
+    }
+    tree::flatten(both(py, args, kwargs)?.as_any())
+}
+
 /// Positional and keyword arguments of a tree of both.
 pub fn arguments<'py>(
     py: Python<'py>,
     tree: &Tree,
     leaves: &[Array],
 ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    if Tree::of_arrays(leaves.len()).is_some_and(|known| Arc::ptr_eq(&known.0, &tree.0)) {
+        let objects =
+            leaves.iter().map(|array| object(py, array.clone())).collect::<PyResult<SmallVec<[_; 4]>>>()?;
+        return Ok((PyTuple::new(py, objects)?, None));
+    }
     let both = tree.rebuild(py, leaves)?.cast_into::<PyTuple>()?;
     let named = both.get_item(1)?;
     let named = if named.is_none() { None } else { Some(named.cast_into::<PyDict>()?) };

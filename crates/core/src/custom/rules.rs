@@ -46,9 +46,9 @@ pub struct Function {
     /// Calls of one user's function share it, whatever their static arguments. See `fresh_id`.
     pub id: usize,
     /// For messages.
-    pub name: String,
+    pub name: Arc<str>,
     /// Paths of the array arguments, for messages: `x`, `params['w']`.
-    pub args: Vec<String>,
+    pub args: Arc<[String]>,
     /// The body.
     pub fun: Box<BodyFn>,
     /// See `Missing`.

@@ -248,7 +248,7 @@ fn instead(again: Array, saved: &Array, site: &Site) -> Array {
     let func = Function {
         id: fresh_id(),
         name: "checkpoint_name".into(),
-        args: vec!["a".into()],
+        args: ["a".into()].into(),
         fun: Box::new(|x| Ok(x.to_vec())),
         missing: Missing::Derive,
         captured: Captured::Constant,

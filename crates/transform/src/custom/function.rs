@@ -45,7 +45,7 @@ impl Custom {
     ) -> Custom {
         let func = Function {
             id: fresh_id(),
-            name: name.to_string(),
+            name: name.into(),
             args: args.iter().map(|arg| arg.to_string()).collect(),
             fun: Box::new(fun),
             missing: Missing::Derive,
