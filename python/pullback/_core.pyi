@@ -760,6 +760,12 @@ def checkpoint_name(x: Any, name: str) -> Any:
     >>> pb.grad(f)(pb.array(0.0)).item()
     0.0
     """
+def clear_cache() -> None:
+    """
+    Gives what is kept for reuse back to the system. Small blocks of the GPU, which share pages, stay.
+
+    >>> pb.clear_cache()
+    """
 def clip(a: _ArrayLike, /, a_min: _ArrayLike | None, a_max: _ArrayLike | None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements, those below one bound or above the other replaced by it.
@@ -918,6 +924,37 @@ def gelu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a` times the normal distribution function of `a`."""
 def gelu_approx(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`gelu` by way of `tanh`."""
+def get_active_memory() -> int:
+    """
+    Bytes of arrays and scratch in use, on all devices. What is kept for reuse is not counted.
+
+    >>> x = pb.ones(1000)
+    >>> pb.eval(x)
+    >>> pb.get_active_memory() >= 4000
+    True
+    """
+def get_cache_memory() -> int:
+    """
+    Bytes in free blocks that are kept for reuse, on all devices.
+
+    >>> pb.get_cache_memory() >= 0
+    True
+    """
+def get_memory_limit() -> int:
+    """
+    Above how many bytes, in use or kept, the CPU gives back what it keeps before it asks for more; see
+    `set_memory_limit`.
+
+    >>> pb.get_memory_limit() > 0
+    True
+    """
+def get_peak_memory() -> int:
+    """
+    The most bytes that have been in use at once, since the start or since `reset_peak_memory`.
+
+    >>> pb.get_peak_memory() >= pb.get_active_memory()
+    True
+    """
 def greater(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a > b`, with broadcasting."""
 def greater_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1151,6 +1188,12 @@ def repeat(array: _ArrayLike, repeats: int, axis: None | int = None, *, stream: 
     >>> pb.repeat(pb.array([1, 2]), 2)
     array([1, 1, 2, 2], dtype=int32)
     """
+def reset_peak_memory() -> None:
+    """
+    Counts the peak from what is in use now.
+
+    >>> pb.reset_peak_memory()
+    """
 def reshape(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     The same elements in another shape; one size may be -1.
@@ -1176,8 +1219,27 @@ def round(a: _ArrayLike, /, decimals: int = 0, *, stream: _StreamOrDevice = None
     """
 def rsqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / sqrt(x)`."""
+def set_cache_limit(limit: int) -> int:
+    """
+    Keeps at most `limit` bytes of free blocks of the CPU for reuse, 1 GiB unless said otherwise; returns what the limit
+    was. With 0 nothing is kept.
+
+    >>> before = pb.set_cache_limit(0)
+    >>> pb.set_cache_limit(before)
+    0
+    """
 def set_default_device(device: Device | str) -> None:
     """Changes the default device. A GPU must be there."""
+def set_memory_limit(limit: int) -> int:
+    """
+    A guideline for the memory of the CPU: above `limit` bytes, in use or kept, what is kept for reuse goes back to the
+    system before more is asked for. Arrays are not refused. Returns what the limit was; at first there is none, which is
+    a very large number.
+
+    >>> before = pb.set_memory_limit(2**30)
+    >>> pb.set_memory_limit(before)
+    1073741824
+    """
 def sigmoid(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logistic function `1 / (1 + e ** -x)`."""
 def sign(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:

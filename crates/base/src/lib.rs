@@ -13,6 +13,7 @@ pub mod promote;
 pub mod scalar;
 pub mod shape;
 pub mod storage;
+pub mod usage;
 
 pub use aval::Aval;
 pub use device::Device;

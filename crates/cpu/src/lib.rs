@@ -28,4 +28,4 @@ mod walk;
 mod whole;
 
 pub use backend::Cpu;
-pub use memory::{CpuBuffer, Memory, clear_cache, memory};
+pub use memory::{CpuBuffer, Memory, cache_limit, clear_cache, limit, memory, set_cache_limit, set_limit};

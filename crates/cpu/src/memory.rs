@@ -9,26 +9,27 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
-use pullback_base::{Buffer, Device, Error, Result};
+use pullback_base::{Buffer, Device, Error, Result, usage};
 
 /// Every block is aligned to a cache line, which is also the widest vector.
 pub(crate) const ALIGN: usize = 64;
 const HUGE: usize = 2 << 20;
-/// Bytes kept for reuse at most.
-const KEEP: usize = 1 << 30;
+/// Bytes kept for reuse at most, unless somebody says otherwise.
+static KEEP: AtomicUsize = AtomicUsize::new(1 << 30);
+
+/// Above this many bytes, in use or kept, what is kept goes back before more is asked for.
+static LIMIT: AtomicUsize = AtomicUsize::new(isize::MAX as usize);
 
 /// Free blocks of each size class.
 static POOL: Mutex<[Vec<Block>; CLASSES]> = Mutex::new([const { Vec::new() }; CLASSES]);
 static KEPT: AtomicUsize = AtomicUsize::new(0);
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
 const CLASSES: usize = 160;
 
 struct Block(NonNull<u8>);
 // SAFETY: a free block belongs to nobody.
 unsafe impl Send for Block {}
 
-/// What the allocator holds, in bytes.
+/// What is held, in bytes; `live` and `peak` are of all devices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Memory {
     /// In blocks that are in use.
@@ -41,11 +42,30 @@ pub struct Memory {
 
 /// What the allocator holds now.
 pub fn memory() -> Memory {
-    Memory {
-        live: LIVE.load(Ordering::Relaxed),
-        peak: PEAK.load(Ordering::Relaxed),
-        kept: KEPT.load(Ordering::Relaxed),
+    Memory { live: usage::live(), peak: usage::peak(), kept: KEPT.load(Ordering::Relaxed) }
+}
+
+/// Bytes of free blocks that are kept at most.
+pub fn cache_limit() -> usize {
+    KEEP.load(Ordering::Relaxed)
+}
+
+/// Changes that; what is too much goes back at once.
+pub fn set_cache_limit(bytes: usize) {
+    KEEP.store(bytes, Ordering::Relaxed);
+    if KEPT.load(Ordering::Relaxed) > bytes {
+        clear_cache();
     }
+}
+
+/// Above how many bytes, in use or kept, free blocks go back to the system before more memory is asked for.
+pub fn limit() -> usize {
+    LIMIT.load(Ordering::Relaxed)
+}
+
+/// Changes that.
+pub fn set_limit(bytes: usize) {
+    LIMIT.store(bytes, Ordering::Relaxed);
 }
 
 /// Gives all free blocks back to the system.
@@ -116,10 +136,14 @@ impl CpuBuffer {
                 KEPT.fetch_sub(size, Ordering::Relaxed);
                 block
             }
-            None => fresh(size).ok_or_else(refused)?,
+            None => {
+                if usage::live() + KEPT.load(Ordering::Relaxed) + size > LIMIT.load(Ordering::Relaxed) {
+                    clear_cache();
+                }
+                fresh(size).ok_or_else(refused)?
+            }
         };
-        let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
-        PEAK.fetch_max(live, Ordering::Relaxed);
+        usage::take(size);
         Ok(CpuBuffer { block, bytes })
     }
 
@@ -148,8 +172,8 @@ impl Buffer for CpuBuffer {
 impl Drop for CpuBuffer {
     fn drop(&mut self) {
         let (class, size) = class(self.bytes);
-        LIVE.fetch_sub(size, Ordering::Relaxed);
-        if KEPT.fetch_add(size, Ordering::Relaxed) + size <= KEEP
+        usage::give(size);
+        if KEPT.fetch_add(size, Ordering::Relaxed) + size <= cache_limit()
             && let Some(free) = pool().get_mut(class)
         {
             return free.push(Block(self.block));

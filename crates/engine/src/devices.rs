@@ -35,6 +35,19 @@ mod adapter {
     pub(super) fn backend() -> Result<&'static dyn Backend> {
         gpu().map(|gpu| gpu as &dyn Backend)
     }
+
+    /// The GPU, if somebody has opened it.
+    fn opened() -> Option<&'static Gpu> {
+        GPU.get()?.as_ref().ok()
+    }
+
+    pub(crate) fn kept() -> usize {
+        opened().map_or(0, |gpu| gpu.memory().free as usize)
+    }
+
+    pub(crate) fn clear_cache() -> Result<()> {
+        opened().map_or(Ok(()), |gpu| gpu.clear_cache().map(|_| ()))
+    }
 }
 
 #[cfg(not(feature = "gpu"))]
@@ -44,10 +57,19 @@ mod adapter {
     pub(super) fn backend() -> Result<&'static dyn Backend> {
         Err(Error::device("[gpu] expected a build with the feature 'gpu', got one without"))
     }
+
+    pub(crate) fn kept() -> usize {
+        0
+    }
+
+    pub(crate) fn clear_cache() -> Result<()> {
+        Ok(())
+    }
 }
 
 #[cfg(feature = "gpu")]
 pub use adapter::gpu;
+pub(crate) use adapter::{clear_cache, kept};
 
 /// A device's backend.
 ///

@@ -19,6 +19,7 @@ pub mod devices;
 pub mod eval;
 pub mod host;
 pub mod info;
+pub mod memory;
 
 pub use devices::{available, synchronize};
 pub use eval::{eval, explain, kernels, plans, settle, take_notices};

@@ -31,6 +31,8 @@ pub struct Gpu {
 pub struct Memory {
     /// Bytes of all buffers, in use or kept for the next array.
     pub held: u64,
+    /// Of these, bytes that nothing uses.
+    pub free: u64,
     /// Bytes of the largest array.
     pub most: u64,
     /// Kernels compiled.
@@ -86,7 +88,12 @@ impl Gpu {
     /// What is held for it at the moment.
     pub fn memory(&self) -> Memory {
         let state = lock(&self.state);
-        Memory { held: state.pool.held(), most: self.device.max_bytes(), kernels: state.kernels.len() }
+        Memory {
+            held: state.pool.held(),
+            free: state.pool.free(),
+            most: self.device.max_bytes(),
+            kernels: state.kernels.len(),
+        }
     }
 
     /// Gives memory that no array uses back to the driver; says how many bytes.

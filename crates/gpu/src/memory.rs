@@ -9,7 +9,7 @@ use std::any::Any;
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex};
 
-use pullback_base::{Buffer, Dtype, Error, Result};
+use pullback_base::{Buffer, Dtype, Error, Result, usage};
 use rustc_hash::FxHashMap;
 use wgpu::BufferUsages as Use;
 
@@ -68,7 +68,10 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        lock(&self.returns).extend(self.piece.take());
+        if let Some(piece) = self.piece.take() {
+            usage::give(piece.size as usize);
+            lock(&self.returns).push(piece);
+        }
     }
 }
 
@@ -112,6 +115,7 @@ impl Pool {
     pub fn block(&mut self, device: &Device, len: usize, dtype: Dtype, batch: u64) -> Result<Block> {
         let bytes = (len as u64).saturating_mul(word(dtype));
         let (piece, used) = self.piece(device, bytes, batch)?;
+        usage::take(piece.size as usize);
         Ok(Block { piece: Some(piece), len, used, dtype, returns: self.returns.clone() })
     }
 
@@ -160,6 +164,12 @@ impl Pool {
         }
         self.held -= given;
         given
+    }
+
+    /// Bytes in pieces that nothing uses.
+    pub fn free(&self) -> u64 {
+        let returned = lock(&self.returns).iter().map(|piece| piece.size).sum::<u64>();
+        returned + self.free.iter().map(|(size, pieces)| size * pieces.len() as u64).sum::<u64>()
     }
 
     /// Bytes of all buffers made and not given back.

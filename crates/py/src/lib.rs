@@ -34,6 +34,7 @@ mod handed;
 mod index;
 mod linear;
 mod listed;
+mod memory;
 mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
@@ -118,6 +119,10 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         device::{default_device, set_default_device, default_stream, is_available, stream};
         dlpack::{from_dlpack};
         eval::{eval, async_eval, synchronize, explain, info, _live_nodes};
+        memory::{
+            get_active_memory, get_peak_memory, reset_peak_memory, get_cache_memory, clear_cache, set_cache_limit,
+            get_memory_limit, set_memory_limit,
+        };
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
         vmap::{vmap, _mapped};
