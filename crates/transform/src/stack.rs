@@ -146,6 +146,11 @@ pub fn any_active() -> bool {
     STACK.with_borrow(|stack| !stack.is_empty())
 }
 
+/// Whether a map is open on this thread.
+pub(crate) fn any_vmap() -> bool {
+    STACK.with_borrow(|stack| stack.iter().any(|trace| matches!(trace.kind, Kind::Vmap(_))))
+}
+
 /// Whether something numbered `number` may depend on an active trace.
 pub(crate) fn maybe_active(number: u64) -> bool {
     STACK.with_borrow(|stack| stack.iter().any(|trace| trace.floor() <= number))

@@ -4,6 +4,7 @@
 //! sum is not the sum of clipped. So under a derivative the arguments are told apart, by making them wait for a
 //! leaf that is mapped; repeating them is a matter of layout.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pullback_base::Result;
@@ -15,8 +16,8 @@ use crate::batch::VmapTrace;
 use crate::stack::{self, Kind, Trace};
 
 /// The arguments of a call, at least one of them mapped by every vmap through which a derivative will come back.
-pub(crate) fn apart(owner: &Owner, args: &[Array]) -> Result<Vec<Array>> {
-    let mut args = args.to_vec();
+pub(crate) fn apart<'a>(owner: &Owner, args: &'a [Array]) -> Result<Cow<'a, [Array]>> {
+    let mut args = Cow::Borrowed(args);
     // Rules of our own are linear, and so are jvp rules; a body sees to the calls in it. A vmap rule, where it is
     // differentiated, sees all examples at once and cannot.
     let offers = owner.rules.offers();
@@ -27,7 +28,7 @@ pub(crate) fn apart(owner: &Owner, args: &[Array]) -> Result<Vec<Array>> {
     for vmap in maps(&args) {
         let unmapped = unmapped(&vmap, &args)?;
         if unmapped.len() == args.len() {
-            tie(&vmap, &mut args, &unmapped)?;
+            tie(&vmap, args.to_mut(), &unmapped)?;
         }
     }
     Ok(args)
@@ -66,6 +67,9 @@ fn tie(vmap: &Arc<VmapTrace>, args: &mut [Array], which: &[usize]) -> Result<()>
 /// Active maps with a derivative outside of them that may reach the arguments. What a record depends on is a
 /// matter of its calls: only what it captured is looked at while it is made.
 fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
+    if !stack::any_vmap() {
+        return vec![];
+    }
     let inexact = args.iter().filter(|arg| arg.is_inexact());
     let Some(number) = inexact.map(Array::number).max() else { return vec![] };
     let active = stack::active();
