@@ -4,6 +4,8 @@ import enum
 
 from pullback import _core
 
+# What names a dtype.
+DtypeLike = _core.Dtype | str | type
 DTYPES = tuple(member for member in vars(_core).values() if isinstance(member, _core.Dtype))
 
 
@@ -61,12 +63,12 @@ KINDS = {
 }
 
 
-def category(dtype) -> DtypeCategory:
+def category(dtype: DtypeLike) -> DtypeCategory:
     """The smallest category that a type is in."""
     return DtypeCategory[_core._category(dtype)]
 
 
-def issubdtype(arg1, arg2) -> bool:
+def issubdtype(arg1: DtypeLike | DtypeCategory, arg2: DtypeLike | DtypeCategory) -> bool:
     """Whether a dtype or category is a part of another.
 
     A dtype is a part of itself and of the categories around it, never of another dtype; a category is a part
@@ -87,7 +89,7 @@ def issubdtype(arg1, arg2) -> bool:
     return within is arg2
 
 
-def isdtype(dtype, kind) -> bool:
+def isdtype(dtype: DtypeLike, kind: _core.Dtype | str | tuple[_core.Dtype | str, ...]) -> bool:
     """Whether a dtype is of a kind, or of one of several in a tuple.
 
     A kind is a dtype or one of the array API's words: `"bool"`, `"signed integer"`, `"unsigned integer"`,
@@ -104,11 +106,11 @@ def isdtype(dtype, kind) -> bool:
     return any([_is_kind(dtype, one) for one in (kind if isinstance(kind, tuple) else (kind,))])
 
 
-def _is_kind(dtype, kind) -> bool:
-    if kind == "bool":
-        return dtype == _core.bool_
+def _is_kind(dtype: _core.Dtype, kind: object) -> bool:
     if isinstance(kind, _core.Dtype):
         return dtype == kind
+    if isinstance(kind, str) and kind == "bool":
+        return dtype == _core.bool_
     if not isinstance(kind, str) or kind not in KINDS:
         words = ", ".join(map(repr, ["bool", *KINDS]))
         raise ValueError(f"[isdtype] expected a dtype, one of {words}, or a tuple of these, got {kind!r}")

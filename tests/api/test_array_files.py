@@ -224,6 +224,16 @@ def test_an_array_that_cannot_be_computed_leaves_the_file(tmp_path):
     assert pb.load(tmp_path / "x.npy").item() == 7
 
 
+def test_what_is_traced_has_no_elements(tmp_path):
+    for save in SAVES.values():
+        with pytest.raises(ValueError, match=r"expected an array with elements, got a tracer of vmap"):
+            pb.vmap(lambda x, save=save: save(tmp_path / "x", x))(pb.ones(2))
+    assert list(tmp_path.iterdir()) == []
+    content = written(pb.save, pb.array(2.0))
+    loaded = pb.vmap(lambda x: x * pb.load(io.BytesIO(content), format="npy"))(pb.ones(2))
+    assert loaded.tolist() == [2, 2]
+
+
 @with_mlx
 def test_files_of_mlx_and_for_mlx(tmp_path):
     import mlx.core as mx

@@ -6,18 +6,19 @@ NumPy is not needed, nothing in a file is executed, and memory is taken only for
 
 import contextlib
 import os
-from typing import Any
+from typing import IO, Any
 
 from pullback import _core
 from pullback.files import npy, npz, safetensors
 from pullback.files.opened import reading, writing
 
+File = str | os.PathLike[str] | IO[bytes]
 FORMATS = ("npy", "npz", "safetensors")
 
 __all__ = ["load", "save", "save_safetensors", "savez", "savez_compressed"]
 
 
-def save(file, arr: _core.array) -> None:
+def save(file: File, arr: _core.array) -> None:
     """Writes an array to a file in NumPy's `.npy` format.
 
     `file` is a path, to which `.npy` is added if it does not end so, or a binary file to write to. `bfloat16`
@@ -34,7 +35,7 @@ def save(file, arr: _core.array) -> None:
         npy.write(out, arr)
 
 
-def savez(file, *args, **kwargs) -> None:
+def savez(file: File, *args: _core.array, **kwargs: _core.array) -> None:
     """Writes several arrays to a file in NumPy's uncompressed `.npz` format.
 
     `file` is as for `save`, with `.npz`. Arrays without a name are called `arr_0`, `arr_1`, ..., the others
@@ -49,7 +50,7 @@ def savez(file, *args, **kwargs) -> None:
     _savez("savez", file, args, kwargs, compressed=False)
 
 
-def savez_compressed(file, *args, **kwargs) -> None:
+def savez_compressed(file: File, *args: _core.array, **kwargs: _core.array) -> None:
     """As `savez`, with the arrays compressed.
 
     >>> import io
@@ -61,7 +62,9 @@ def savez_compressed(file, *args, **kwargs) -> None:
     _savez("savez_compressed", file, args, kwargs, compressed=True)
 
 
-def save_safetensors(file, arrays: dict[str, _core.array], metadata: dict[str, str] | None = None) -> None:
+def save_safetensors(
+    file: File, arrays: dict[str, _core.array], metadata: dict[str, str] | None = None
+) -> None:
     """Writes named arrays to a file in the `.safetensors` format.
 
     `file` is a path, to which `.safetensors` is added if it does not end so, or a binary file to write to;
@@ -79,7 +82,14 @@ def save_safetensors(file, arrays: dict[str, _core.array], metadata: dict[str, s
         safetensors.write(out, arrays, metadata)
 
 
-def load(file, /, format: str | None = None, return_metadata: bool = False, *, stream: Any = None) -> Any:
+def load(
+    file: File,
+    /,
+    format: str | None = None,
+    return_metadata: bool = False,
+    *,
+    stream: _core.Device | _core.Stream | str | None = None,
+) -> Any:
     """Reads the arrays in a file of one of the formats in which `save` and its like, NumPy and MLX write.
 
     `file` is a path or a binary file to read from, `format` one of `"npy"`, `"npz"` and `"safetensors"`;
@@ -107,7 +117,7 @@ def load(file, /, format: str | None = None, return_metadata: bool = False, *, s
     return (arrays, metadata) if return_metadata else arrays
 
 
-def _savez(op: str, file, args: tuple, kwargs: dict, *, compressed: bool) -> None:
+def _savez(op: str, file: File, args: tuple, kwargs: dict, *, compressed: bool) -> None:
     named = {f"arr_{i}": arr for i, arr in enumerate(args)}
     if twice := named.keys() & kwargs.keys():
         raise ValueError(f"[{op}] expected keywords that are not names of other arrays, got {min(twice)}")
@@ -117,7 +127,7 @@ def _savez(op: str, file, args: tuple, kwargs: dict, *, compressed: bool) -> Non
         npz.write(out, named, compressed=compressed)
 
 
-def _arrays(op: str, arrays: list) -> None:
+def _arrays(op: str, arrays: list[Any]) -> None:
     """Computes them before a file is opened: one that is there already survives an error."""
     for arr in arrays:
         if not isinstance(arr, _core.array):
