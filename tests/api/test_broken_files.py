@@ -66,6 +66,7 @@ HEADERS = {
     "a key more": "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': True}",
     "a key twice": "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}",
     "more behind": "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} + 1",
+    "more within": "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 5}",
     "no comma": "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}",
     "a call": "{'descr': '<f4', 'fortran_order': False, 'shape': __import__('os').abort()}",
     "an order that is none": "{'descr': '<f4', 'fortran_order': (2,), 'shape': (2,)}",
@@ -233,6 +234,11 @@ def test_members_of_npz():
     content = bytearray(archive(("x.npy", good)))
     content[content.index(good) + len(good) - 1] ^= 1
     with pytest.raises(ValueError, match="CRC"):
+        load(bytes(content), "npz")
+    content = bytearray(archive(("x.npy", good), kind=zipfile.ZIP_DEFLATED))
+    # Behind the header of the member: a kind of block that deflate does not have.
+    content[30 + len("x.npy")] |= 6
+    with pytest.raises(ValueError, match=r"a zip archive of .npy files, got: Error -3"):
         load(bytes(content), "npz")
 
 
