@@ -109,6 +109,9 @@ TYPES = {
     "limit": "int",
     "name": "str",
     "spec": "str",
+    "arrays_and_dtypes": "array | _DtypeLike",
+    "from_": "array | _DtypeLike",
+    "to": "_DtypeLike",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -169,6 +172,8 @@ RETURNS = {
     "explain": "str",
     "info": "str",
     "table": "list[dict[str, Any]]",
+    "result_type": "Dtype",
+    "can_cast": "bool",
     "default_device": "Device",
     "default_stream": "Stream",
     "is_available": "bool",
@@ -350,6 +355,34 @@ class Dtype:{Dtype}
     def __hash__(self) -> int: ...
 
 @final
+class finfo:{finfo}
+    def __new__(cls, arg: _DtypeLike, /) -> Self: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def min(self) -> float: ...
+    @property
+    def max(self) -> float: ...
+    @property
+    def eps(self) -> float: ...
+    @property
+    def smallest_normal(self) -> float: ...
+    @property
+    def dtype(self) -> Dtype: ...
+
+@final
+class iinfo:{iinfo}
+    def __new__(cls, arg: _DtypeLike, /) -> Self: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def min(self) -> int: ...
+    @property
+    def max(self) -> int: ...
+    @property
+    def dtype(self) -> Dtype: ...
+
+@final
 class Device:{Device}
     def __new__(cls, kind: _StreamOrDevice, index: int = 0, /) -> Self: ...
     @property
@@ -392,6 +425,10 @@ __version__: str
 cpu: Device
 gpu: Device
 
+def _category(dtype: _DtypeLike) -> str:{_category}
+def _from_bytes(content: _SupportsBuffer, shape: int | Sequence[int], dtype: _DtypeLike, /) -> array:{_from_bytes}
+def _precision() -> int:{_precision}
+def _set_precision(precision: int, /) -> None:{_set_precision}
 def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:{_host_call}
 def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:{_debug_print}
 """
@@ -402,6 +439,8 @@ def written() -> str:
     out = [HEAD]
     names = [
         "Dtype",
+        "finfo",
+        "iinfo",
         "Device",
         "Stream",
         "StreamContext",
@@ -413,6 +452,10 @@ def written() -> str:
         "AnomalyError",
         "AnomalyWarning",
         "RuleFallbackWarning",
+        "_category",
+        "_from_bytes",
+        "_precision",
+        "_set_precision",
         "_host_call",
         "_debug_print",
     ]

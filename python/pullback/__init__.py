@@ -21,6 +21,20 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback._dtypes import (
+    DtypeCategory,
+    complexfloating,
+    floating,
+    generic,
+    inexact,
+    integer,
+    isdtype,
+    issubdtype,
+    number,
+    signedinteger,
+    unsignedinteger,
+)
+from pullback._printing import PrintOptions, get_printoptions, printoptions, set_printoptions
 from pullback.control import cond, fori_loop, switch, while_loop
 from pullback.doors import (
     CustomVjp,
@@ -34,6 +48,7 @@ from pullback.doors import (
     once_differentiable,
     sequential_vmap,
 )
+from pullback.files import load, save, save_safetensors, savez, savez_compressed
 from pullback.implicit import custom_linear_solve, custom_root
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
@@ -64,7 +79,9 @@ __all__ = [
     "Array",
     "CustomVJPPrimal",
     "CustomVjp",
+    "DtypeCategory",
     "Function",
+    "PrintOptions",
     "ShapeDtypeStruct",
     "SymbolicZero",
     "__version__",
@@ -78,6 +95,7 @@ __all__ = [
     "atan2",
     "atanh",
     "checkpoint_policies",
+    "complexfloating",
     "concat",
     "cond",
     "custom_linear_solve",
@@ -91,23 +109,40 @@ __all__ = [
     "sequential_vmap",
     "e",
     "euler_gamma",
+    "floating",
     "fori_loop",
+    "generic",
+    "get_printoptions",
     "hessian",
+    "inexact",
     "inf",
+    "integer",
     "io_callback",
+    "isdtype",
+    "issubdtype",
     "jacfwd",
     "jacobian",
     "jacrev",
+    "load",
     "nan",
     "newaxis",
+    "number",
     "permute_dims",
     "pi",
     "pow",
+    "printoptions",
     "random",
     "remat",
+    "save",
+    "save_safetensors",
+    "savez",
+    "savez_compressed",
     "scan",
+    "set_printoptions",
+    "signedinteger",
     "switch",
     "tree",
+    "unsignedinteger",
     "utils",
     "while_loop",
 ]

@@ -39,6 +39,53 @@ class Dtype:
     def __hash__(self) -> int: ...
 
 @final
+class finfo:
+    """
+    The limits of a float type; of `complex64`, those of its parts.
+
+    `bits` of an element, `min` and `max`, `eps` from 1 to the next larger number, `smallest_normal`, and `dtype`.
+    A `ValueError` for integers and booleans.
+
+    >>> pb.finfo(pb.bfloat16).eps
+    0.0078125
+    >>> pb.finfo(pb.complex64).dtype
+    pullback.float32
+    """
+    def __new__(cls, arg: _DtypeLike, /) -> Self: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def min(self) -> float: ...
+    @property
+    def max(self) -> float: ...
+    @property
+    def eps(self) -> float: ...
+    @property
+    def smallest_normal(self) -> float: ...
+    @property
+    def dtype(self) -> Dtype: ...
+
+@final
+class iinfo:
+    """
+    The limits of an integer type: `bits` of an element, `min`, `max` and `dtype`.
+
+    A `ValueError` for other types, and booleans are not integers.
+
+    >>> pb.iinfo(pb.int8)
+    iinfo(min=-128, max=127, dtype=int8)
+    """
+    def __new__(cls, arg: _DtypeLike, /) -> Self: ...
+    @property
+    def bits(self) -> int: ...
+    @property
+    def min(self) -> int: ...
+    @property
+    def max(self) -> int: ...
+    @property
+    def dtype(self) -> Dtype: ...
+
+@final
 class Device:
     """
     A device: `pb.cpu` or `pb.gpu`.
@@ -97,6 +144,14 @@ __version__: str
 cpu: Device
 gpu: Device
 
+def _category(dtype: _DtypeLike) -> str:
+    """The name of the smallest category that a type is in."""
+def _from_bytes(content: _SupportsBuffer, shape: int | Sequence[int], dtype: _DtypeLike, /) -> array:
+    """An array of the bytes of its elements, row-major and low bytes first: the other way from a buffer of `x`."""
+def _precision() -> int:
+    """The most digits after the point with which arrays print; -1 for the default."""
+def _set_precision(precision: int, /) -> None:
+    """Sets the most digits after the point."""
 def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:
     """
     As `pure_callback`, for functions of ours: `fn(*args)` gets arrays of pullback, on the device of the call, and
@@ -749,6 +804,13 @@ def broadcast_to(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _Strea
     array([[1, 2],
            [1, 2]], dtype=int32)
     """
+def can_cast(from_: array | _DtypeLike, to: _DtypeLike) -> bool:
+    """
+    Whether promotion takes `from_`, an array or a dtype, to the type `to`: the two then meet in `to`.
+
+    >>> pb.can_cast(pb.int64, pb.float16), pb.can_cast(pb.float32, pb.float16)
+    (True, False)
+    """
 def ceil(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smallest integer that is not below."""
 def checkpoint_name(x: Any, name: str) -> Any:
@@ -1200,6 +1262,17 @@ def reshape(a: _ArrayLike, /, shape: int | Sequence[int], *, stream: _StreamOrDe
 
     >>> pb.reshape(pb.arange(6), (2, -1)).shape
     (2, 3)
+    """
+def result_type(*arrays_and_dtypes: array | _DtypeLike) -> Dtype:
+    """
+    The type in which arrays and dtypes meet: that of the result of an operation on all of them.
+
+    A `ValueError` if there is none, a `TypeError` for bare numbers, whose type depends on what they meet.
+
+    >>> pb.result_type(pb.array([1, 2]), pb.float16)
+    pullback.float16
+    >>> pb.result_type(pb.float16, pb.bfloat16)
+    pullback.float32
     """
 def right_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the right, with broadcasting; signed integers keep their sign."""

@@ -9,6 +9,7 @@ pub mod device;
 pub mod dtype;
 pub mod error;
 pub mod layout;
+pub mod limits;
 pub mod promote;
 pub mod scalar;
 pub mod shape;

@@ -26,7 +26,7 @@ pub use eval::{eval, explain, kernels, plans, settle, take_notices};
 pub use host::{array, from_bytes, from_f64, host, to_f64};
 pub use info::info;
 pub use pullback_base::{
-    Aval, Device, Dtype, Error, ErrorKind, Kind, Result, Scalar, Shape, Storage, promote, shape,
+    Aval, Device, Dtype, Error, ErrorKind, Kind, Result, Scalar, Shape, Storage, limits, promote, shape,
 };
 pub use pullback_compile::backend::Poll;
 pub use pullback_core::{

@@ -11,7 +11,9 @@ use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::{ffi, intern};
 
+use crate::args::Sizes;
 use crate::array::{PyArray, bytes, elements};
+use crate::dtype::DtypeArg;
 use crate::error::OrRaise;
 
 /// What a view keeps alive: the elements, and the numbers that `Py_buffer` points to.
@@ -146,6 +148,22 @@ pub fn import(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Option
         return pullback::fun::cast(&made, Dtype::F32).or_raise().map(Some);
     }
     Ok(Some(made))
+}
+
+/// An array of the bytes of its elements, row-major and low bytes first: the other way from a buffer of `x`.
+#[pyfunction]
+#[pyo3(signature = (content, shape, dtype, /))]
+pub fn _from_bytes(content: &Bound<'_, PyAny>, shape: Sizes, dtype: DtypeArg) -> PyResult<PyArray> {
+    let Some(mut view) = View::of(content) else {
+        return Err(PyTypeError::new_err("[from_bytes] expected an object with the buffer protocol"));
+    };
+    let mut content = view.content(content.py())?;
+    if dtype.0 == Dtype::Bool {
+        // Whatever is not zero is true, and kernels rely on ones.
+        content.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
+    }
+    let shape = shape.0.checked("from_bytes").or_raise()?;
+    pullback::from_bytes(&content, Aval { shape, dtype: dtype.0 }).or_raise().map(PyArray::new)
 }
 
 /// NumPy arrays of a type that the buffer protocol cannot name: `bfloat16` of other libraries.

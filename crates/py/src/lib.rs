@@ -1,6 +1,6 @@
 //! Floor 6: Python's door. The only crate that knows PyO3.
 //!
-//! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `table` and the
+//! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `dtype` and `limits` its element types; `table` and the
 //! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
 //! `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
 //! `handed`, `answers`, `conform`, `axes`, `variable` and `site` the functions with rules of their own; `callback` the
@@ -32,6 +32,7 @@ mod grads;
 mod graph;
 mod handed;
 mod index;
+mod limits;
 mod linear;
 mod listed;
 mod memory;
@@ -102,6 +103,8 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
 fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<array::PyArray>()?;
     module.add_class::<dtype::PyDtype>()?;
+    module.add_class::<limits::FloatInfo>()?;
+    module.add_class::<limits::IntegerInfo>()?;
     module.add_class::<device::PyDevice>()?;
     module.add_class::<device::PyStream>()?;
     module.add_class::<device::PyStreamContext>()?;
@@ -118,6 +121,9 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         array::{_rebuild};
         device::{default_device, set_default_device, default_stream, is_available, stream};
         dlpack::{from_dlpack};
+        buffer::{_from_bytes};
+        limits::{result_type, can_cast, _category};
+        show::{_precision, _set_precision};
         eval::{eval, async_eval, synchronize, explain, info, _live_nodes};
         memory::{
             get_active_memory, get_peak_memory, reset_peak_memory, get_cache_memory, clear_cache, set_cache_limit,

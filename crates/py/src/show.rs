@@ -1,14 +1,48 @@
 //! How arrays print: as NumPy's do, with the type of the elements.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use pullback::{Aval, Dtype, Scalar};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
 
 /// Arrays of more elements are shown by their edges.
 const SUMMARY: usize = 1000;
 /// Elements shown at each edge.
 const EDGE: usize = 3;
-/// Digits after the point.
+/// Digits after the point, unless a program says otherwise.
 const DIGITS: usize = 8;
+/// No element type has more digits than this to show.
+const MOST: i64 = 1100;
 const WIDTH: usize = 75;
+
+/// Digits after the point; a number above every possible one stands for `DIGITS`.
+static PRECISION: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+fn digits() -> usize {
+    let set = PRECISION.load(Ordering::Relaxed);
+    if set == usize::MAX { DIGITS } else { set }
+}
+
+/// The most digits after the point with which arrays print; -1 for the default.
+#[pyfunction]
+pub fn _precision() -> i64 {
+    i64::try_from(PRECISION.load(Ordering::Relaxed)).unwrap_or(-1)
+}
+
+/// Sets the most digits after the point.
+#[pyfunction]
+#[pyo3(signature = (precision, /))]
+pub fn _set_precision(precision: i64) -> PyResult<()> {
+    if !(-1..=MOST).contains(&precision) {
+        let text = format!(
+            "[printoptions] expected a precision from 0 to {MOST}, or -1 for the default, got {precision}"
+        );
+        return Err(PyValueError::new_err(text));
+    }
+    PRECISION.store(usize::try_from(precision).unwrap_or(usize::MAX), Ordering::Relaxed);
+    Ok(())
+}
 
 /// The text of an array.
 pub fn show(content: &[u8], aval: &Aval) -> String {
@@ -133,21 +167,27 @@ fn floats(values: &[f64], single: bool) -> Vec<String> {
     let finite = values.iter().map(|x| x.abs()).filter(|x| x.is_finite() && *x != 0.);
     let (least, most) = finite.fold((f64::INFINITY, 0f64), |(a, b), x| (a.min(x), b.max(x)));
     let scientific = most >= 1e8 || (most > 0. && (least < 1e-4 || most / least > 1000. && most >= 1e6));
-    let digits = |value: f64| -> (String, String) {
-        let text = match (scientific, single) {
-            (false, true) => format!("{}", value as f32),
-            (false, false) => format!("{value}"),
-            (true, true) => format!("{:e}", value as f32),
-            (true, false) => format!("{value:e}"),
-        };
-        let text = text.split('e').next().unwrap_or_default().to_string();
-        match text.split_once('.') {
-            Some((whole, part)) => (whole.to_string(), part.to_string()),
-            None => (text, String::new()),
-        }
+    let limit = digits();
+    let written = |value: f64, places: Option<usize>| match (scientific, single, places) {
+        (false, true, None) => format!("{}", value as f32),
+        (false, false, None) => format!("{value}"),
+        (true, true, None) => format!("{:e}", value as f32),
+        (true, false, None) => format!("{value:e}"),
+        (false, true, Some(places)) => format!("{:.places$}", value as f32),
+        (false, false, Some(places)) => format!("{value:.places$}"),
+        (true, true, Some(places)) => format!("{:.places$e}", value as f32),
+        (true, false, Some(places)) => format!("{value:.places$e}"),
     };
-    let needed = |value: &f64| if value.is_finite() { digits(*value).1.len() } else { 0 };
-    let places = values.iter().map(needed).max().unwrap_or(0).min(DIGITS);
+    let fraction = |text: &str| {
+        let number = text.split('e').next().unwrap_or_default();
+        number.split_once('.').map_or(0, |(_, part)| part.trim_end_matches('0').len())
+    };
+    // What rounding to the limit leaves behind zeros is no digit to make room for.
+    let needed = |&value: &f64| {
+        let exact = if value.is_finite() { fraction(&written(value, None)) } else { 0 };
+        if exact > limit { fraction(&written(value, Some(limit))) } else { exact }
+    };
+    let places = values.iter().map(needed).max().unwrap_or(0);
     let one = |&value: &f64| {
         if value.is_nan() {
             return "nan".to_string();
@@ -156,14 +196,13 @@ fn floats(values: &[f64], single: bool) -> Vec<String> {
             return if value > 0. { "inf" } else { "-inf" }.to_string();
         }
         if scientific {
-            let text =
-                if single { format!("{:.places$e}", value as f32) } else { format!("{value:.places$e}") };
+            let text = written(value, Some(places));
             let (number, power) = text.split_once('e').unwrap_or((&text, "0"));
             let (sign, power) = power.strip_prefix('-').map_or(('+', power), |power| ('-', power));
             let point = if places == 0 { "." } else { "" };
             return format!("{number}{point}e{sign}{power:0>2}");
         }
-        let text = if single { format!("{:.places$}", value as f32) } else { format!("{value:.places$}") };
+        let text = written(value, Some(places));
         let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
         // NumPy ends a number at its last digit and fills up with blanks.
         let part = part.trim_end_matches('0');

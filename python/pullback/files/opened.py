@@ -1,0 +1,51 @@
+"""Files to read from and write to: a path, which is opened and closed here, or an open file, which is not."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# At most this much memory is taken for bytes that a file only claims to have.
+CHUNK = 1 << 24
+
+
+@contextmanager
+def writing(file, suffix: str, op: str) -> Iterator[Any]:
+    """A file to write bytes to; a path gets the suffix unless it has it."""
+    if hasattr(file, "write"):
+        yield file
+        return
+    try:
+        path = os.fsdecode(file)
+    except TypeError:
+        raise TypeError(f"[{op}] expected a path or a file to write to, got {type(file).__name__}") from None
+    with open(path if path.endswith(suffix) else path + suffix, "wb") as out:
+        yield out
+
+
+@contextmanager
+def reading(file) -> Iterator[Any]:
+    """A file to read bytes from."""
+    if hasattr(file, "read"):
+        yield file
+        return
+    try:
+        path = os.fsdecode(file)
+    except TypeError:
+        raise TypeError(f"[load] expected a path or a file to read from, got {type(file).__name__}") from None
+    with open(path, "rb") as source:
+        yield source
+
+
+def take(source, length: int, what: str) -> bytearray:
+    """The next bytes of a file, in pieces: a length that is not there costs no memory."""
+    content = bytearray()
+    while len(content) < length:
+        piece = source.read(min(CHUNK, length - len(content)))
+        if not isinstance(piece, bytes | bytearray):
+            got = "nothing yet" if piece is None else type(piece).__name__
+            raise ValueError(f"[load] expected a file opened for bytes, got {got}")
+        if not piece:
+            raise ValueError(f"[load] expected {length} bytes of {what}, got {len(content)}: truncated file")
+        content += piece
+    return content
