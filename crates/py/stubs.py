@@ -108,6 +108,17 @@ TYPES = {
     "example_args": "Any",
     "name": "str",
     "spec": "str",
+    "kth": "int",
+    "subscripts": "str",
+    "side": "str",
+    "nan": "float",
+    "posinf": "float | None",
+    "neginf": "float | None",
+    "sparse": "bool | None",
+    "indexing": "str | None",
+    "allow_col_major": "bool",
+    "slice_size": "int | Sequence[int]",
+    "M": "int",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -123,6 +134,9 @@ LOCAL = {
     ("permutation", "x"): "int | _ArrayLike",
     ("expand_dims", "axis"): "int | Sequence[int]",
     ("broadcast_arrays", "arrays"): "_ArrayLike",
+    ("meshgrid", "arrays*"): "_ArrayLike",
+    ("slice", "axes"): "int | Sequence[int]",
+    ("slice_update", "axes"): "int | Sequence[int]",
     ("set_default_device", "device"): "Device | str",
     ("split_key", "key"): "array",
     ("split", "key"): "array",
@@ -144,16 +158,27 @@ MANY_AXES = {
     "std",
     "logsumexp",
     "softmax",
+    "count_nonzero",
+    "minmax",
+    "median",
     "squeeze",
     "flip",
     "roll",
 }
 ONE_AXIS = {"concatenate"}
-INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation"}
+INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot"}
 RETURNS = {
     "broadcast_arrays": "list[array]",
     "broadcast_shapes": "tuple[int, ...]",
     "split": "list[array]",
+    "unstack": "tuple[array, ...]",
+    "meshgrid": "tuple[array, ...]",
+    "atleast_1d": "Any",
+    "atleast_2d": "Any",
+    "atleast_3d": "Any",
+    "einsum_path": "tuple[list[tuple[int, ...]], str]",
+    "minmax": "tuple[array, array]",
+    "divmod": "tuple[array, array]",
     "eval": "None",
     "async_eval": "None",
     "synchronize": "None",
@@ -284,6 +309,8 @@ def array_class() -> str:
         "itemsize": "int",
         "T": "array",
         "mT": "array",
+        "real": "array",
+        "imag": "array",
         "at": "ArrayAt",
     }
     for name, returns in getters.items():
