@@ -95,6 +95,7 @@ def test_derivatives_and_maps(subscripts, shapes):
         ("i->ii", [(2,)], "labels of operands, each once, behind '->', got 'i'"),
         ("i1", [(2, 2)], "letters, '...', ',' and one '->', got '1' in 'i1'"),
         ("i->i->i", [(2,)], "got '-'"),
+        ("...ij->ij", [(2, 3, 4)], "'...' behind '->' as before it"),
         ("......i", [(2,)], "one ellipsis in a term"),
         ("", [], "an operand for each of 1 terms of '', got 0"),
     ],

@@ -146,6 +146,8 @@ def test_logical_xor_is_numpys(dtype):
     same(pb.logical_xor(exactly(x), exactly(y)), np.logical_xor(x, y))
     same(pb.logical_xor(exactly(x), True), np.logical_xor(x, True))
     same(pb.logical_xor(exactly(x[:0]), exactly(y)), np.logical_xor(x[:0], y))
+    with pytest.raises(ValueError, match=r"\[logical_xor\] expected shapes that broadcast"):
+        pb.logical_xor(exactly(x), exactly(y[:2]))
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in REAL if dtype != "bool"])

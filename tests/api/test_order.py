@@ -56,6 +56,8 @@ def test_median_of_nothing_of_nan_and_of_one():
     same(pb.median(pb.zeros((0, 3)), axis=1), np.zeros(0, np.float32))
     with pytest.raises(ValueError, match=r"\[median\] expected an element to choose, got float32\[0, 3\]"):
         pb.median(pb.zeros((0, 3)), axis=0)
+    with pytest.raises(TypeError, match=r"\[median\] expected a real type, got complex64"):
+        pb.median(pb.array([1j]))
     with pytest.raises(ValueError, match=r"\[median\]"):
         pb.median(pb.zeros((2, 3)), axis=2)
 

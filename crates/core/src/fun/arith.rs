@@ -195,6 +195,7 @@ fn inspection(op: &'static OpDef, x: &Array) -> Result<Array> {
 /// # Errors
 /// `Value` for shapes that do not broadcast.
 pub fn logical_xor(x: &Array, y: &Array) -> Result<Array> {
+    shape::broadcast("logical_xor", &[x.shape(), y.shape()])?;
     not_equal(&cast(x, Dtype::Bool)?, &cast(y, Dtype::Bool)?)
 }
 

@@ -114,6 +114,10 @@ fn parse(subscripts: &str, shapes: &[&Shape]) -> Result<Problem> {
         Some(output) => labels(output, widest)?,
         None => implicit(&terms, widest),
     };
+    let dotted = output.iter().any(|label| matches!(label, Label::Dots(_)));
+    if widest > 0 && !dotted {
+        return Err(wrong(format_args!("'...' behind '->' as before it, got '{subscripts}'")));
+    }
     let stray = |(i, label): (usize, &Label)| {
         output[..i].contains(label) || !terms.iter().any(|term| term.contains(label))
     };

@@ -143,6 +143,9 @@ pub fn minmax(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<(Arra
 /// `Value` for axes that do not exist, or where there is no element; `Type` for complex numbers.
 pub fn median(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
     let gone = shape::axes("median", axes, x.ndim())?;
+    if x.dtype().kind() == Kind::Complex {
+        return Err(Error::type_(format!("[median] expected a real type, got {}", x.dtype())));
+    }
     let n: usize = gone.iter().map(|&axis| x.shape()[axis]).product();
     if n == 0 {
         return Err(Error::value(format!("[median] expected an element to choose, got {}", x.aval())));
