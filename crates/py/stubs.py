@@ -112,6 +112,17 @@ TYPES = {
     "arrays_and_dtypes": "array | _DtypeLike",
     "from_": "array | _DtypeLike",
     "to": "_DtypeLike",
+    "kth": "int",
+    "subscripts": "str",
+    "side": "str",
+    "nan": "float",
+    "posinf": "float | None",
+    "neginf": "float | None",
+    "sparse": "bool | None",
+    "indexing": "str | None",
+    "allow_col_major": "bool",
+    "slice_size": "int | Sequence[int]",
+    "M": "int",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -127,6 +138,9 @@ LOCAL = {
     ("permutation", "x"): "int | _ArrayLike",
     ("expand_dims", "axis"): "int | Sequence[int]",
     ("broadcast_arrays", "arrays"): "_ArrayLike",
+    ("meshgrid", "arrays*"): "_ArrayLike",
+    ("slice", "axes"): "int | Sequence[int]",
+    ("slice_update", "axes"): "int | Sequence[int]",
     ("set_default_device", "device"): "Device | str",
     ("split_key", "key"): "array",
     ("split", "key"): "array",
@@ -148,16 +162,27 @@ MANY_AXES = {
     "std",
     "logsumexp",
     "softmax",
+    "count_nonzero",
+    "minmax",
+    "median",
     "squeeze",
     "flip",
     "roll",
 }
 ONE_AXIS = {"concatenate"}
-INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation"}
+INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot"}
 RETURNS = {
     "broadcast_arrays": "list[array]",
     "broadcast_shapes": "tuple[int, ...]",
     "split": "list[array]",
+    "unstack": "tuple[array, ...]",
+    "meshgrid": "tuple[array, ...]",
+    "atleast_1d": "Any",
+    "atleast_2d": "Any",
+    "atleast_3d": "Any",
+    "einsum_path": "tuple[list[tuple[int, ...]], str]",
+    "minmax": "tuple[array, array]",
+    "divmod": "tuple[array, array]",
     "eval": "None",
     "async_eval": "None",
     "synchronize": "None",
@@ -298,6 +323,8 @@ def array_class() -> str:
         "itemsize": "int",
         "T": "array",
         "mT": "array",
+        "real": "array",
+        "imag": "array",
         "at": "ArrayAt",
     }
     for name, returns in getters.items():

@@ -67,7 +67,11 @@ newaxis = None
 acos, acosh, asin, asinh = _core.arccos, _core.arccosh, _core.arcsin, _core.arcsinh
 atan, atan2, atanh = _core.arctan, _core.arctan2, _core.arctanh
 asarray = array
+bitwise_left_shift, bitwise_right_shift = _core.left_shift, _core.right_shift
 concat = concatenate
+conj = _core.conjugate
+cumulative_prod, cumulative_sum = _core.cumprod, _core.cumsum
+empty, empty_like = _core.zeros, _core.zeros_like
 permute_dims = transpose
 pow = power
 remat = _core.checkpoint
@@ -94,10 +98,15 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
     "checkpoint_policies",
     "complexfloating",
     "concat",
     "cond",
+    "conj",
+    "cumulative_prod",
+    "cumulative_sum",
     "custom_linear_solve",
     "custom_root",
     "debug",
@@ -108,6 +117,8 @@ __all__ = [
     "once_differentiable",
     "sequential_vmap",
     "e",
+    "empty",
+    "empty_like",
     "euler_gamma",
     "floating",
     "fori_loop",

@@ -218,6 +218,12 @@ class array:
     def mT(self) -> array:
         """The last two axes exchanged."""
     @property
+    def real(self) -> array:
+        """The real part of complex numbers."""
+    @property
+    def imag(self) -> array:
+        """The imaginary part of complex numbers."""
+    @property
     def at(self) -> ArrayAt:
         """
         Updates that return a new array: `x.at[i].add(v)`, `subtract`, `multiply`, `divide`, `maximum`, `minimum`.
@@ -332,6 +338,8 @@ class array:
         >>> pb.array([1.7]).astype(pb.int32).item()
         1
         """
+    def conj(self, /, *, stream: _StreamOrDevice = None) -> array:
+        """The complex conjugate."""
     def cos(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
     def cummax(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
@@ -385,6 +393,13 @@ class array:
         """As the function."""
     def log2(self, /, *, stream: _StreamOrDevice = None) -> array:
         """As the function."""
+    def logcumsumexp(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
+        """
+        Running `log(sum(exp(a)))` along an axis, without overflow.
+
+        >>> pb.logcumsumexp(pb.array([1000.0, 1000.0]))[0].item()
+        1000.0
+        """
     def logsumexp(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
         """
         Logarithm of the sum of exponentials over axes, without overflow.
@@ -751,6 +766,13 @@ def argmin(a: _ArrayLike, /, axis: None | int = None, keepdims: bool = False, *,
     >>> pb.argmin(pb.array([2, 5, 3])).item()
     0
     """
+def argpartition(a: _ArrayLike, /, kth: int, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The positions that order elements as `partition` does, as `uint32`.
+
+    >>> pb.argpartition(pb.array([3, 1, 2]), 0)[0].item()
+    1
+    """
 def argsort(a: _ArrayLike, /, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
     """
     The positions that sort the elements along an axis, as `uint32`.
@@ -774,6 +796,34 @@ def astype(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) 
     """
 def async_eval(*args: Any) -> None:
     """As `eval`. The CPU has computed when it returns; what runs on the GPU may still be on its way."""
+def atleast_1d(*arys: _ArrayLike, stream: _StreamOrDevice = None) -> Any:
+    """
+    Arrays with one axis or more; of several arrays, a list.
+
+    >>> pb.atleast_1d(pb.array(1)).shape
+    (1,)
+    """
+def atleast_2d(*arys: _ArrayLike, stream: _StreamOrDevice = None) -> Any:
+    """
+    Arrays with two axes or more, new ones in front; of several arrays, a list.
+
+    >>> pb.atleast_2d(pb.array([1, 2])).shape
+    (1, 2)
+    """
+def atleast_3d(*arys: _ArrayLike, stream: _StreamOrDevice = None) -> Any:
+    """
+    Arrays with three axes or more, the third one last; of several arrays, a list.
+
+    >>> pb.atleast_3d(pb.array([1, 2])).shape
+    (1, 2, 1)
+    """
+def bartlett(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Bartlett's window of `M` samples: a triangle from 0 to 1 and back.
+
+    >>> pb.bartlett(5)
+    array([0. , 0.5, 1. , 0.5, 0. ], dtype=float32)
+    """
 def bitwise_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise and of bits, with broadcasting."""
 def bitwise_invert(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -782,6 +832,8 @@ def bitwise_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = Non
     """Elementwise or of bits, with broadcasting."""
 def bitwise_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise exclusive or of bits, with broadcasting."""
+def blackman(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """Blackman's window of `M` samples: `0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1))`."""
 def broadcast_arrays(*arrays: _ArrayLike, stream: _StreamOrDevice = None) -> list[array]:
     """
     Arrays broadcast to one shape.
@@ -858,10 +910,34 @@ def concatenate(arrays: Sequence[_ArrayLike] | array, axis: None | int = 0, *, s
     >>> pb.concatenate([pb.array([1]), pb.array([2, 3])])
     array([1, 2, 3], dtype=int32)
     """
+def conjugate(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The complex conjugate; of real numbers, these.
+
+    >>> pb.conjugate(pb.array([1 + 2j]))
+    array([1.-2.j], dtype=complex64)
+    """
+def contiguous(a: _ArrayLike, /, allow_col_major: bool = False, *, stream: _StreamOrDevice = None) -> array:
+    """The array itself: elements always lie in the order of the axes, last axis first, once they are computed."""
+def convolve(a: _ArrayLike, v: _ArrayLike, /, mode: str = 'full', *, stream: _StreamOrDevice = None) -> array:
+    """
+    The convolution of two sequences: all of it (`"full"`), as much of its middle as the longer sequence has
+    (`"same"`), or where the shorter one lies within the longer (`"valid"`).
+
+    >>> pb.convolve(pb.array([1.0, 2.0, 3.0]), pb.array([1.0, 1.0]))
+    array([1., 3., 5., 3.], dtype=float32)
+    """
 def cos(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise cosine."""
 def cosh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic cosine."""
+def count_nonzero(a: _ArrayLike, /, *, axis: None | int | Sequence[int] = None, keepdims: bool = False, stream: _StreamOrDevice = None) -> array:
+    """
+    How many elements along axes are not zero, as `int32`.
+
+    >>> pb.count_nonzero(pb.array([0, 3, 5])).item()
+    2
+    """
 def cummax(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
     Running maximum along an axis.
@@ -911,8 +987,38 @@ def diagonal(a: _ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, *, 
     >>> pb.diagonal(pb.array([[1, 2], [3, 4]]))
     array([1, 4], dtype=int32)
     """
+def diff(a: _ArrayLike, /, n: int = 1, axis: int = -1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Differences of neighbours along an axis, `n` times over.
+
+    >>> pb.diff(pb.array([1, 4, 9]))
+    array([3, 5], dtype=int32)
+    """
 def divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient, with broadcasting. Integers and booleans are divided as `float32`."""
+def divmod(a: _ArrayLike, b: _ArrayLike, stream: _StreamOrDevice = None) -> tuple[array, array]:
+    """
+    The quotient rounded down and the remainder, `(a // b, a % b)`; they broadcast.
+
+    >>> pb.divmod(pb.array([7, -7]), 2)
+    (array([ 3, -4], dtype=int32), array([1, 1], dtype=int32))
+    """
+def einsum(subscripts: str, *operands: _ArrayLike, stream: _StreamOrDevice = None) -> array:
+    """
+    Sums of products, by labels of axes: axes of one label are multiplied together, and summed if it does not stand behind
+    `->`. Without `->`, the labels that stand once are kept, in order. `...` stands for axes that broadcast.
+
+    >>> pb.einsum("ij,jk->ik", pb.array([[1, 2]]), pb.array([[3], [4]]))
+    array([[11]], dtype=int32)
+    """
+def einsum_path(subscripts: str, *operands: _ArrayLike) -> tuple[list[tuple[int, ...]], str]:
+    """
+    The order in which `einsum` contracts operands, and what it costs as text. A step names places in the list of operands;
+    these leave it, and their product goes to its end.
+
+    >>> pb.einsum_path("ij,jk,k->i", pb.zeros((9, 9)), pb.zeros((9, 9)), pb.zeros(9))[0]
+    [(1, 2), (0, 1)]
+    """
 def equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a == b`, with broadcasting."""
 def erf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1021,12 +1127,23 @@ def greater(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) 
     """Elementwise `a > b`, with broadcasting."""
 def greater_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a >= b`, with broadcasting."""
+def hamming(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """Hamming's window of `M` samples: `0.54 - 0.46 cos(2 pi n / (M - 1))`."""
+def hanning(M: int, *, stream: _StreamOrDevice = None) -> array:
+    """Von Hann's window of `M` samples: `0.5 - 0.5 cos(2 pi n / (M - 1))`."""
 def identity(n: int, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The identity matrix.
 
     >>> pb.identity(1)
     array([[1.]], dtype=float32)
+    """
+def imag(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The imaginary part of complex numbers, in `float32`; of real numbers, zeros of their type.
+
+    >>> pb.imag(pb.array([1 + 2j]))
+    array([2.], dtype=float32)
     """
 def info() -> str:
     """
@@ -1057,6 +1174,20 @@ def isinf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are infinite."""
 def isnan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are not a number."""
+def isneginf(a: _ArrayLike, stream: _StreamOrDevice = None) -> array:
+    """
+    Whether elements are infinite and negative; those of integers never are.
+
+    >>> pb.isneginf(pb.array([1.0, pb.inf, -pb.inf]))
+    array([False, False,  True], dtype=bool)
+    """
+def isposinf(a: _ArrayLike, stream: _StreamOrDevice = None) -> array:
+    """
+    Whether elements are infinite and positive; those of integers never are.
+
+    >>> pb.isposinf(pb.array([1.0, pb.inf, -pb.inf]))
+    array([False,  True, False], dtype=bool)
+    """
 def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
     """
     The outputs of `fun` at `primals`, and the products of its Jacobian with `tangents` (one for each primal), as two
@@ -1065,6 +1196,13 @@ def jvp(fun: Callable[..., Any], primals: Any, tangents: Any) -> tuple[list[Any]
     >>> outs, jvps = pb.jvp(pb.sin, [pb.array(0.0)], [pb.array(2.0)])
     >>> jvps[0].item()
     2.0
+    """
+def kron(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The Kronecker product: every element of `a` replaced by the product of it with `b`.
+
+    >>> pb.kron(pb.array([1, 2]), pb.array([1, 10]))
+    array([ 1, 10,  2, 20], dtype=int32)
     """
 def left_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the left, with broadcasting; what leaves the word is lost."""
@@ -1114,12 +1252,26 @@ def log2(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logarithm to base 2."""
 def logaddexp(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `log(e ** a + e ** b)`, with broadcasting, without overflow."""
+def logcumsumexp(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
+    """
+    Running `log(sum(exp(a)))` along an axis, without overflow.
+
+    >>> pb.logcumsumexp(pb.array([1000.0, 1000.0]))[0].item()
+    1000.0
+    """
 def logical_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a and b`, with broadcasting. Numbers are compared with 0."""
 def logical_not(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `not a`. Numbers are compared with 0."""
 def logical_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a or b`, with broadcasting. Numbers are compared with 0."""
+def logical_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Whether one of two is true and the other is not; they broadcast.
+
+    >>> pb.logical_xor(pb.array([True, True]), pb.array([True, False]))
+    array([False,  True], dtype=bool)
+    """
 def logsumexp(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Logarithm of the sum of exponentials over axes, without overflow.
@@ -1133,6 +1285,13 @@ def matmul(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -
 
     >>> pb.matmul(pb.array([[1, 2]]), pb.array([[3], [4]]))
     array([[11]], dtype=int32)
+    """
+def matrix_transpose(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Matrices transposed: the last two axes exchanged.
+
+    >>> pb.matrix_transpose(pb.zeros((4, 2, 3))).shape
+    (4, 3, 2)
     """
 def max(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1150,6 +1309,23 @@ def mean(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bo
     >>> pb.mean(pb.array([1.0, 2.0, 6.0])).item()
     3.0
     """
+def median(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The middle element along axes, of an even number the mean of the middle two; NaN if there is one.
+
+    >>> pb.median(pb.array([1, 9, 2, 4])).item()
+    3.0
+    """
+def meshgrid(*arrays: _ArrayLike, sparse: bool | None = False, indexing: str | None = 'xy', stream: _StreamOrDevice = None) -> tuple[array, ...]:
+    """
+    Coordinates of all points of a grid, one array for each of those given; `sparse` ones broadcast to them. With
+    `indexing="xy"` the first array runs along rows, with `"ij"` along the first axis.
+
+    >>> x, y = pb.meshgrid(pb.array([1, 2, 3]), pb.array([4, 5]))
+    >>> y
+    array([[4, 4, 4],
+           [5, 5, 5]], dtype=int32)
+    """
 def min(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Smallest element along axes.
@@ -1159,6 +1335,13 @@ def min(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: boo
     """
 def minimum(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smaller one, with broadcasting; NaN if either is. Equal operands share the derivative."""
+def minmax(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+    """
+    The smallest and the largest element along axes.
+
+    >>> pb.minmax(pb.array([2, 5, 3]))
+    (array(2, dtype=int32), array(5, dtype=int32))
+    """
 def moveaxis(a: _ArrayLike, /, source: int, destination: int, *, stream: _StreamOrDevice = None) -> array:
     """
     An axis moved to another place.
@@ -1168,6 +1351,14 @@ def moveaxis(a: _ArrayLike, /, source: int, destination: int, *, stream: _Stream
     """
 def multiply(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise product, with broadcasting."""
+def nan_to_num(a: _ArrayLike, nan: float = 0, posinf: float | None = None, neginf: float | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    NaN replaced by `nan`, infinities by `posinf` and `neginf`; where these are not given, by the largest and the
+    smallest finite number of the type. Complex numbers part by part.
+
+    >>> pb.nan_to_num(pb.array([1.0, pb.nan, pb.inf]), posinf=9)
+    array([1., 0., 9.], dtype=float32)
+    """
 def negative(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `-x`."""
 def not_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1197,6 +1388,16 @@ def pad(a: _ArrayLike, pad_width: int | Sequence[int] | Sequence[tuple[int, int]
     >>> pb.pad(pb.array([1, 2]), (1, 2))
     array([0, 1, 2, 0, 0], dtype=int32)
     """
+def partition(a: _ArrayLike, /, kth: int, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The elements along an axis with that of place `kth` in ascending order at its place, none larger before it and none
+    smaller behind it; `None` takes all elements.
+
+    >>> pb.partition(pb.array([3, 1, 2]), 1)[1].item()
+    2
+    """
+def positive(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """The elements as they are."""
 def power(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a ** b`, with broadcasting. Integers wrap."""
 def prod(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
@@ -1232,6 +1433,13 @@ def put_along_axis(a: _ArrayLike, /, indices: _ArrayLike, values: _ArrayLike, ax
     """`a` with the element at each position along an axis replaced."""
 def radians(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Degrees as radians."""
+def real(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The real part of complex numbers, in `float32`; of real numbers, these.
+
+    >>> pb.real(pb.array([1 + 2j]))
+    array([1.], dtype=float32)
+    """
 def reciprocal(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / x`."""
 def relu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1292,6 +1500,14 @@ def round(a: _ArrayLike, /, decimals: int = 0, *, stream: _StreamOrDevice = None
     """
 def rsqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / sqrt(x)`."""
+def searchsorted(sorted_sequence: _ArrayLike, values: _ArrayLike, /, side: str = 'left', *, stream: _StreamOrDevice = None) -> array:
+    """
+    Where values would have to be inserted into an ascending sequence to keep it so, as `uint32`: before elements that are
+    equal (`side="left"`) or behind them (`"right"`).
+
+    >>> pb.searchsorted(pb.array([1, 2, 2, 4]), pb.array([0, 2, 5]))
+    array([0, 1, 4], dtype=uint32)
+    """
 def set_cache_limit(limit: int) -> int:
     """
     Keeps at most `limit` bytes of free blocks of the CPU for reuse, 1 GiB unless said otherwise; returns what the limit
@@ -1323,6 +1539,22 @@ def sin(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sine."""
 def sinh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic sine."""
+def slice(a: _ArrayLike, start_indices: _ArrayLike, axes: int | Sequence[int], slice_size: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
+    """
+    A part of an array, which starts at `start_indices` along `axes` and at 0 along the others; `slice_size` has a size
+    for every axis. Where it starts is known when it is computed; a part that would not lie within the array is moved.
+
+    >>> pb.slice(pb.array([[1, 2, 3], [4, 5, 6]]), pb.array(1), axes=(0,), slice_size=(1, 2))
+    array([[4, 5]], dtype=int32)
+    """
+def slice_update(a: _ArrayLike, update: _ArrayLike, start_indices: _ArrayLike, axes: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
+    """
+    The array with a part replaced, which starts at `start_indices` along `axes`. A part that would not lie within the
+    array is moved.
+
+    >>> pb.slice_update(pb.zeros(4), pb.ones(2), pb.array(1), axes=(0,))
+    array([0., 1., 1., 0.], dtype=float32)
+    """
 def softmax(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, precise: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     `exp(a) / sum(exp(a))` along axes; `precise` computes half floats in `float32`.
@@ -1481,6 +1713,8 @@ def triu(x: _ArrayLike, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     array([[1, 1],
            [0, 1]], dtype=int32)
     """
+def trunc(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+    """Elementwise nearest integer on the way to 0."""
 def unflatten(a: _ArrayLike, /, axis: int, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
     One axis as several.
@@ -1488,12 +1722,26 @@ def unflatten(a: _ArrayLike, /, axis: int, shape: int | Sequence[int], *, stream
     >>> pb.unflatten(pb.zeros((2, 12)), 1, (3, -1)).shape
     (2, 3, 4)
     """
+def unstack(x: _ArrayLike, /, *, axis: int = 0, stream: _StreamOrDevice = None) -> tuple[array, ...]:
+    """
+    The slices along an axis, each without it: what `stack` puts together.
+
+    >>> pb.unstack(pb.array([[1, 2], [3, 4]]))
+    (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
+    """
 def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     Variance over axes; `ddof` is taken off the count.
 
     >>> pb.var(pb.array([1.0, 3.0])).item()
     1.0
+    """
+def vecdot(a: _ArrayLike, b: _ArrayLike, /, *, axis: int = -1, stream: _StreamOrDevice = None) -> array:
+    """
+    Sums of products over one axis of both arrays; the other axes broadcast. Of complex numbers the first is conjugated.
+
+    >>> pb.vecdot(pb.array([[1, 2], [3, 4]]), pb.array([1, 1]))
+    array([3, 7], dtype=int32)
     """
 def view(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
     """

@@ -1,12 +1,14 @@
 //! Reductions, running results, order: functions and methods.
 
 use pullback::{Dtype, fun};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::args::Axes;
 use crate::array::{PyArray, build};
 use crate::convert::Arg;
 use crate::device::On;
+use crate::fun_elements::two;
 
 /// One function and the method of the same name.
 macro_rules! reductions {
@@ -191,6 +193,11 @@ scans! {
     /// >>> pb.cummin(pb.array([3, 1, 2]))
     /// array([3, 1, 1], dtype=int32)
     cummin;
+    /// Running `log(sum(exp(a)))` along an axis, without overflow.
+    ///
+    /// >>> pb.logcumsumexp(pb.array([1000.0, 1000.0]))[0].item()
+    /// 1000.0
+    logcumsumexp;
 }
 
 /// `exp(a) / sum(exp(a))` along axes; `precise` computes half floats in `float32`.
@@ -231,4 +238,92 @@ pub fn argsort(py: Python<'_>, a: Arg, axis: Option<isize>, stream: On) -> PyRes
 #[pyo3(signature = (a, /, k, axis=Some(-1), *, stream=On::default()), text_signature = "(a, /, k, axis=-1, *, stream=None)")]
 pub fn topk(py: Python<'_>, a: Arg, k: usize, axis: Option<isize>, stream: On) -> PyResult<PyArray> {
     build(py, stream, || fun::topk(&a.0, k, axis))
+}
+
+/// How many elements along axes are not zero, as `int32`.
+///
+/// >>> pb.count_nonzero(pb.array([0, 3, 5])).item()
+/// 2
+#[pyfunction]
+#[pyo3(signature = (a, /, *, axis=Axes::default(), keepdims=false, stream=On::default()), text_signature = "(a, /, *, axis=None, keepdims=False, stream=None)")]
+pub fn count_nonzero(py: Python<'_>, a: Arg, axis: Axes, keepdims: bool, stream: On) -> PyResult<PyArray> {
+    build(py, stream, || fun::count_nonzero(&a.0, axis.list(), keepdims))
+}
+
+/// The smallest and the largest element along axes.
+///
+/// >>> pb.minmax(pb.array([2, 5, 3]))
+/// (array(2, dtype=int32), array(5, dtype=int32))
+#[pyfunction]
+#[pyo3(signature = (a, /, axis=Axes::default(), keepdims=false, *, stream=On::default()), text_signature = "(a, /, axis=None, keepdims=False, *, stream=None)")]
+pub fn minmax(
+    py: Python<'_>,
+    a: Arg,
+    axis: Axes,
+    keepdims: bool,
+    stream: On,
+) -> PyResult<(PyArray, PyArray)> {
+    two(py, stream, || fun::minmax(&a.0, axis.list(), keepdims))
+}
+
+/// The middle element along axes, of an even number the mean of the middle two; NaN if there is one.
+///
+/// >>> pb.median(pb.array([1, 9, 2, 4])).item()
+/// 3.0
+#[pyfunction]
+#[pyo3(signature = (a, /, axis=Axes::default(), keepdims=false, *, stream=On::default()), text_signature = "(a, /, axis=None, keepdims=False, *, stream=None)")]
+pub fn median(py: Python<'_>, a: Arg, axis: Axes, keepdims: bool, stream: On) -> PyResult<PyArray> {
+    build(py, stream, || fun::median(&a.0, axis.list(), keepdims))
+}
+
+/// The elements along an axis with that of place `kth` in ascending order at its place, none larger before it and none
+/// smaller behind it; `None` takes all elements.
+///
+/// >>> pb.partition(pb.array([3, 1, 2]), 1)[1].item()
+/// 2
+#[pyfunction]
+#[pyo3(signature = (a, /, kth, axis=Some(-1), *, stream=On::default()), text_signature = "(a, /, kth, axis=-1, *, stream=None)")]
+pub fn partition(py: Python<'_>, a: Arg, kth: isize, axis: Option<isize>, stream: On) -> PyResult<PyArray> {
+    build(py, stream, || fun::partition(&a.0, kth, axis))
+}
+
+/// The positions that order elements as `partition` does, as `uint32`.
+///
+/// >>> pb.argpartition(pb.array([3, 1, 2]), 0)[0].item()
+/// 1
+#[pyfunction]
+#[pyo3(signature = (a, /, kth, axis=Some(-1), *, stream=On::default()), text_signature = "(a, /, kth, axis=-1, *, stream=None)")]
+pub fn argpartition(
+    py: Python<'_>,
+    a: Arg,
+    kth: isize,
+    axis: Option<isize>,
+    stream: On,
+) -> PyResult<PyArray> {
+    build(py, stream, || fun::cast(&fun::argpartition(&a.0, kth, axis)?, Dtype::U32))
+}
+
+/// Where values would have to be inserted into an ascending sequence to keep it so, as `uint32`: before elements that are
+/// equal (`side="left"`) or behind them (`"right"`).
+///
+/// >>> pb.searchsorted(pb.array([1, 2, 2, 4]), pb.array([0, 2, 5]))
+/// array([0, 1, 4], dtype=uint32)
+#[pyfunction]
+#[pyo3(signature = (sorted_sequence, values, /, side="left", *, stream=On::default()), text_signature = "(sorted_sequence, values, /, side='left', *, stream=None)")]
+pub fn searchsorted(
+    py: Python<'_>,
+    sorted_sequence: Arg,
+    values: Arg,
+    side: &str,
+    stream: On,
+) -> PyResult<PyArray> {
+    let side = match side {
+        "left" => fun::Side::Left,
+        "right" => fun::Side::Right,
+        _ => {
+            let text = format!("[searchsorted] expected side 'left' or 'right', got '{side}'");
+            return Err(PyValueError::new_err(text));
+        }
+    };
+    build(py, stream, || fun::cast(&fun::searchsorted(&sorted_sequence.0, &values.0, side)?, Dtype::U32))
 }

@@ -1,10 +1,11 @@
 //! Floor 6: Python's door. The only crate that knows PyO3.
 //!
-//! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `dtype` and `limits` its element types; `table` and the
-//! `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers, `treedef` their structures for Python;
-//! `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`, `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`,
-//! `handed`, `answers`, `conform`, `axes`, `variable` and `site` the functions with rules of their own; `callback` the
-//! calls from a graph back to Python; `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
+//! `array`, `operators`, `index`, `convert`, `show`, `buffer` and `dlpack` are the array object; `dtype` and `limits`
+//! its element types; `table` and the `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers,
+//! `treedef` their structures for Python; `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`,
+//! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
+//! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python;
+//! `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
@@ -25,9 +26,13 @@ mod dtype;
 mod error;
 mod eval;
 mod flat;
+mod fun_einsum;
+mod fun_elements;
 mod fun_make;
+mod fun_part;
 mod fun_reduce;
 mod fun_shape;
+mod fun_signal;
 mod grads;
 mod graph;
 mod handed;
@@ -144,8 +149,15 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         callback::{pure_callback, _host_call, _debug_print};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
-            softmax, sort, argsort, topk,
+            softmax, sort, argsort, topk, logcumsumexp, count_nonzero, minmax, median, partition, argpartition,
+            searchsorted,
         };
+        fun_einsum::{einsum, einsum_path};
+        fun_elements::{conjugate, real, imag, positive, isposinf, isneginf, nan_to_num, logical_xor, divmod};
+        fun_part::{
+            matrix_transpose, contiguous, unstack, atleast_1d, atleast_2d, atleast_3d, meshgrid, slice, slice_update,
+        };
+        fun_signal::{diff, convolve, bartlett, blackman, hamming, hanning, vecdot, kron};
         fun_shape::{
             reshape, transpose, swapaxes, moveaxis, squeeze, expand_dims, flatten, unflatten, flip, broadcast_to,
             broadcast_arrays, broadcast_shapes, concatenate, stack, split, repeat, tile, roll, pad, diagonal, diag,

@@ -23,6 +23,7 @@ static UNARY: &[(&OpDef, One)] = &[
     (&ops::arith::NEGATIVE, fun::negative),
     (&ops::special::FLOOR, fun::floor),
     (&ops::special::CEIL, fun::ceil),
+    (&ops::special::TRUNC, fun::trunc),
     (&ops::logic::ISNAN, fun::isnan),
     (&ops::logic::ISINF, fun::isinf),
     (&ops::logic::ISFINITE, fun::isfinite),

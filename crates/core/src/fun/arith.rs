@@ -134,6 +134,8 @@ rows! {
     floor(x) = special::FLOOR by rounding;
     /// The smallest integer that is not below; integers are that already.
     ceil(x) = special::CEIL by rounding;
+    /// The nearest integer on the way to 0; integers are that already.
+    trunc(x) = special::TRUNC by rounding;
     /// The nearest integer, halves to the even one; integers are that already.
     rint(x) = special::ROUND by rounding;
     /// `x < y`
@@ -186,6 +188,23 @@ fn rounding(op: &'static OpDef, x: &Array) -> Result<Array> {
 
 fn inspection(op: &'static OpDef, x: &Array) -> Result<Array> {
     if x.dtype().kind() < Kind::Float { Ok(full_like_bool(x, op.name == "isfinite")) } else { unary(op, x) }
+}
+
+/// Whether one alone is true.
+///
+/// # Errors
+/// `Value` for shapes that do not broadcast.
+pub fn logical_xor(x: &Array, y: &Array) -> Result<Array> {
+    shape::broadcast("logical_xor", &[x.shape(), y.shape()])?;
+    not_equal(&cast(x, Dtype::Bool)?, &cast(y, Dtype::Bool)?)
+}
+
+/// `x / y` rounded down, and what remains.
+///
+/// # Errors
+/// `Type` for complex numbers, `Value` for shapes that do not broadcast.
+pub fn divmod(x: &Array, y: &Array) -> Result<(Array, Array)> {
+    Ok((floor_divide(x, y)?, remainder(x, y)?))
 }
 
 /// `-x`

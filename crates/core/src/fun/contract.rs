@@ -3,7 +3,7 @@
 use pullback_base::promote::promote;
 use pullback_base::{Error, Result, Shape, shape};
 
-use super::{add, broadcast_to, cast, multiply, reshape, transpose};
+use super::{add, broadcast_to, cast, conjugate, multiply, reshape, sum_over, transpose};
 use crate::array::{Array, mismatch};
 use crate::op::Dtypes;
 use crate::ops::contract;
@@ -88,6 +88,37 @@ pub fn inner(x: &Array, y: &Array) -> Result<Array> {
         return multiply(x, y);
     }
     tensordot(x, y, &[-1], &[-1])
+}
+
+/// Products summed over one axis of both, the other axes broadcast. Of complex numbers the first is conjugated.
+///
+/// # Errors
+/// `Value` for an axis that does not exist or differs in length, or other axes that do not broadcast.
+pub fn vecdot(x: &Array, y: &Array, axis: isize) -> Result<Array> {
+    let to = shape::broadcast("vecdot", &[x.shape(), y.shape()])?;
+    let axis = shape::axis("vecdot", axis, to.ndim())?;
+    let length = |x: &Array| (axis + x.ndim()).checked_sub(to.ndim()).map(|axis| x.shape()[axis]);
+    if length(x) != length(y) || length(x).is_none() {
+        return Err(mismatch("vecdot", "one size of the axis in both", &[x.aval(), y.aval()]));
+    }
+    let (x, y) = meet("vecdot", x, y)?;
+    sum_over(&multiply(&conjugate(&x)?, &y)?, Some(&[axis as isize]), false)
+}
+
+/// The Kronecker product: every element of `x` replaced by the product of it with `y`. The one with fewer axes gets new
+/// ones in front.
+///
+/// # Errors
+/// `Memory` for a result that cannot be counted.
+pub fn kron(x: &Array, y: &Array) -> Result<Array> {
+    let r = x.ndim().max(y.ndim());
+    let lined = |x: &Array| [&vec![1; r - x.ndim()][..], x.shape()].concat();
+    let (outer, inner) = (lined(x), lined(y));
+    let sizes = || outer.iter().zip(&inner);
+    let x = reshape(x, sizes().flat_map(|(&size, _)| [size, 1]).collect())?;
+    let y = reshape(y, sizes().flat_map(|(_, &size)| [1, size]).collect())?;
+    let shape = sizes().map(|(outer, inner)| outer * inner).collect::<Shape>().checked("kron")?;
+    reshape(&multiply(&x, &y)?, shape)
 }
 
 /// Products summed over axes of the one paired with axes of the other; what remains of the first comes before

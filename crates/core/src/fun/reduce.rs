@@ -119,6 +119,55 @@ pub fn all(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
     reduce(&row::ALL, x, axes, keepdims)
 }
 
+/// How many elements over axes are not zero, in `int32`.
+///
+/// # Errors
+/// `Value` for axes that do not exist.
+pub fn count_nonzero(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
+    shape::axes("count_nonzero", axes, x.ndim())?;
+    sum_over(&cast(x, Dtype::Bool)?, axes, keepdims)
+}
+
+/// Smallest and largest element over axes.
+///
+/// # Errors
+/// As `max`.
+pub fn minmax(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<(Array, Array)> {
+    Ok((min(x, axes, keepdims)?, max(x, axes, keepdims)?))
+}
+
+/// The middle element over axes in ascending order, of an even number the mean of the middle two; integers as
+/// `float32`. NaN if there is one.
+///
+/// # Errors
+/// `Value` for axes that do not exist, or where there is no element; `Type` for complex numbers.
+pub fn median(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
+    let gone = shape::axes("median", axes, x.ndim())?;
+    if x.dtype().kind() == Kind::Complex {
+        return Err(Error::type_(format!("[median] expected a real type, got {}", x.dtype())));
+    }
+    let n: usize = gone.iter().map(|&axis| x.shape()[axis]).product();
+    if n == 0 {
+        return Err(Error::value(format!("[median] expected an element to choose, got {}", x.aval())));
+    }
+    let left: Vec<usize> = (0..x.ndim()).filter(|axis| !gone.contains(axis)).collect();
+    let sizes: Vec<usize> = left.iter().map(|&axis| x.shape()[axis]).collect();
+    let apart = super::transpose(&cast(x, inexact(x.dtype()))?, &[&left[..], &gone].concat())?;
+    let axis = left.len();
+    let lined =
+        super::sort(&reshape(&apart, Shape::from([&sizes[..], &[n]].concat()))?, Some(axis as isize))?;
+    let at = |i: usize| super::narrow(&lined, axis, i, 1);
+    let (low, high, last) = (at((n - 1) / 2)?, at(n / 2)?, at(n - 1)?);
+    let middle = if n % 2 == 1 {
+        high
+    } else {
+        add(&multiply(&low, &low.weak(0.5))?, &multiply(&high, &high.weak(0.5))?)?
+    };
+    // NaN is sorted to the end.
+    let y = where_(&super::isnan(&last)?, &last, &middle)?;
+    reshape(&y, if keepdims { kept(x, &gone) } else { Shape::from(sizes) })
+}
+
 fn position(op: &'static OpDef, x: &Array, axis: Option<isize>, keepdims: bool) -> Result<Array> {
     let Some(axis) = axis else {
         let y = position(op, &reshape(x, Shape::from([x.size()]))?, Some(0), false)?;

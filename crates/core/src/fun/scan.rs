@@ -24,7 +24,11 @@ pub fn delay(x: &Array, axis: usize, reverse: bool, fill: f64) -> Result<Array> 
     shift(x, axis, 1, reverse, fill)
 }
 
-fn shift(x: &Array, axis: usize, by: usize, reverse: bool, fill: f64) -> Result<Array> {
+/// Every element replaced by the one `by` places before it, as `delay` does with one place.
+///
+/// # Errors
+/// None for an axis that exists.
+pub(super) fn shift(x: &Array, axis: usize, by: usize, reverse: bool, fill: f64) -> Result<Array> {
     let n = x.shape()[axis];
     let by = by.min(n);
     let rest = narrow(x, axis, if reverse { by } else { 0 }, n - by)?;

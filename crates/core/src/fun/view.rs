@@ -2,7 +2,7 @@
 
 use pullback_base::{Error, Result, Shape, shape};
 
-use super::{broadcast_to, reshape, slice, transpose};
+use super::{broadcast_to, narrow, reshape, slice, swap_last, transpose};
 use crate::array::Array;
 
 /// The same elements in another shape, of which one size may be -1: what is left.
@@ -195,4 +195,65 @@ pub fn diagonal(x: &Array, offset: isize, axis1: isize, axis2: isize) -> Result<
 pub fn trace(x: &Array, offset: isize, axis1: isize, axis2: isize) -> Result<Array> {
     let diagonal = diagonal(x, offset, axis1, axis2)?;
     super::sum(&diagonal, &[diagonal.ndim() - 1])
+}
+
+/// Matrices transposed: the last two axes exchanged.
+///
+/// # Errors
+/// `Value` for an array with fewer than two axes.
+pub fn matrix_transpose(x: &Array) -> Result<Array> {
+    if x.ndim() < 2 {
+        let text = format!("[matrix_transpose] expected an array with two axes or more, got {}", x.aval());
+        return Err(Error::value(text));
+    }
+    swap_last(x)
+}
+
+/// The slices along an axis, each without it: what `stack` puts together.
+///
+/// # Errors
+/// `Value` for an axis that does not exist.
+pub fn unstack(x: &Array, axis: isize) -> Result<Vec<Array>> {
+    let axis = shape::axis("unstack", axis, x.ndim())?;
+    (0..x.shape()[axis]).map(|at| reshape(&narrow(x, axis, at, 1)?, x.shape().without(axis))).collect()
+}
+
+/// The array with as many axes, by new ones of size 1: in front, but the third comes last.
+///
+/// # Errors
+/// None.
+pub fn atleast(x: &Array, axes: usize) -> Result<Array> {
+    let mut sizes = x.shape().to_vec();
+    while sizes.len() < axes {
+        let place = if sizes.len() == 2 { 2 } else { 0 };
+        sizes.insert(place, 1);
+    }
+    reshape(x, Shape::from(sizes))
+}
+
+/// How `meshgrid` numbers axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Indexing {
+    /// The first two arrays are columns and rows.
+    Cartesian,
+    /// Each array has the axis of its number.
+    Matrix,
+}
+
+/// Coordinates of all points of a grid, from those along each axis; one size per axis, where the arrays shall
+/// broadcast (`sparse`).
+///
+/// # Errors
+/// `Value` for an array with more than one axis.
+pub fn meshgrid(arrays: &[&Array], sparse: bool, indexing: Indexing) -> Result<Vec<Array>> {
+    let count = arrays.len();
+    let lined = |(i, x): (usize, &&Array)| {
+        if x.ndim() > 1 {
+            return Err(Error::value(format!("[meshgrid] expected arrays with one axis, got {}", x.aval())));
+        }
+        let axis = if indexing == Indexing::Cartesian && count > 1 && i < 2 { 1 - i } else { i };
+        reshape(x, (0..count).map(|at| if at == axis { x.size() } else { 1 }).collect())
+    };
+    let lined = arrays.iter().enumerate().map(lined).collect::<Result<Vec<_>>>()?;
+    if sparse || lined.is_empty() { Ok(lined) } else { broadcast_arrays(&lined.iter().collect::<Vec<_>>()) }
 }

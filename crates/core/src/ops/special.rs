@@ -40,6 +40,16 @@ ops! {
         api: Api::Unary,
         test: Test { reference: Reference::Each(|x| x[0].floor()), samples: ROUNDED, ulps: 0. },
     }
+    /// Elementwise nearest integer on the way to 0.
+    TRUNC = "trunc" ("a") {
+        dtypes: Dtypes::Float,
+        infer: Infer::Same,
+        diff: Diff::Zero,
+        batch: SAME,
+        kernel: Kernel::Map(Map::Trunc),
+        api: Api::Unary,
+        test: Test { reference: Reference::Each(|x| x[0].trunc()), samples: ROUNDED, ulps: 0. },
+    }
     /// Elementwise smallest integer that is not below.
     CEIL = "ceil" ("a") {
         dtypes: Dtypes::Float,

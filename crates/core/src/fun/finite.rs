@@ -1,0 +1,62 @@
+//! What is no finite number: told apart, and replaced.
+
+use pullback_base::{Dtype, Error, Kind, Result, Scalar};
+
+use super::{add, cast, equal, full_like_bool, imag, isnan, multiply, real, where_};
+use crate::array::Array;
+
+/// Whether elements are infinite and positive; integers never are.
+///
+/// # Errors
+/// `Type` for complex numbers.
+pub fn isposinf(x: &Array) -> Result<Array> {
+    is("isposinf", x, f64::INFINITY)
+}
+
+/// Whether elements are infinite and negative; integers never are.
+///
+/// # Errors
+/// `Type` for complex numbers.
+pub fn isneginf(x: &Array) -> Result<Array> {
+    is("isneginf", x, f64::NEG_INFINITY)
+}
+
+fn is(op: &str, x: &Array, infinity: f64) -> Result<Array> {
+    match x.dtype().kind() {
+        Kind::Complex => Err(Error::type_(format!("[{op}] expected a real type, got {}", x.dtype()))),
+        Kind::Float => equal(x, &x.weak(infinity)),
+        _ => Ok(full_like_bool(x, false)),
+    }
+}
+
+/// The largest finite number of a float type.
+fn largest(dtype: Dtype) -> f64 {
+    match dtype {
+        Dtype::F16 => 65504.,
+        Dtype::Bf16 => (2. - 2f64.powi(-7)) * 2f64.powi(127),
+        Dtype::F32 => f64::from(f32::MAX),
+        _ => f64::MAX,
+    }
+}
+
+/// NaN replaced by `nan`, and infinities by `high` and `low`; without these, by the largest and the smallest finite
+/// number. Complex numbers part by part.
+///
+/// # Errors
+/// None.
+pub fn nan_to_num(x: &Array, nan: f64, high: Option<f64>, low: Option<f64>) -> Result<Array> {
+    match x.dtype().kind() {
+        Kind::Complex => {
+            let part = |x: Array| cast(&nan_to_num(&x, nan, high, low)?, Dtype::C64);
+            let unit = Array::scalar(Scalar::Complex(0., 1.), Dtype::C64);
+            add(&part(real(x)?)?, &multiply(&part(imag(x)?)?, &unit)?)
+        }
+        Kind::Float => {
+            let top = largest(x.dtype());
+            let y = where_(&isnan(x)?, &x.weak(nan), x)?;
+            let y = where_(&isposinf(x)?, &x.weak(high.unwrap_or(top)), &y)?;
+            where_(&isneginf(x)?, &x.weak(low.unwrap_or(-top)), &y)
+        }
+        _ => Ok(x.clone()),
+    }
+}
