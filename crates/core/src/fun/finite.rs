@@ -29,16 +29,6 @@ fn is(op: &str, x: &Array, infinity: f64) -> Result<Array> {
     }
 }
 
-/// The largest finite number of a float type.
-fn largest(dtype: Dtype) -> f64 {
-    match dtype {
-        Dtype::F16 => 65504.,
-        Dtype::Bf16 => (2. - 2f64.powi(-7)) * 2f64.powi(127),
-        Dtype::F32 => f64::from(f32::MAX),
-        _ => f64::MAX,
-    }
-}
-
 /// NaN replaced by `nan`, and infinities by `high` and `low`; without these, by the largest and the smallest finite
 /// number. Complex numbers part by part.
 ///
@@ -52,7 +42,7 @@ pub fn nan_to_num(x: &Array, nan: f64, high: Option<f64>, low: Option<f64>) -> R
             add(&part(real(x)?)?, &multiply(&part(imag(x)?)?, &unit)?)
         }
         Kind::Float => {
-            let top = largest(x.dtype());
+            let top = x.dtype().float_range().map_or(f64::MAX, |range| range.max);
             let y = where_(&isnan(x)?, &x.weak(nan), x)?;
             let y = where_(&isposinf(x)?, &x.weak(high.unwrap_or(top)), &y)?;
             where_(&isneginf(x)?, &x.weak(low.unwrap_or(-top)), &y)
