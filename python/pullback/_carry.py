@@ -31,6 +31,19 @@ def _read(op: str, what: str, x: Any, dtype: Any) -> array:
     )
 
 
+def own(tree: Any) -> Any:
+    """A tree for a function of the user's, of arrays in objects of its own: what the function does to them in
+    place is not done to those that are still needed, nor to the caller's.
+    """
+    leaves, structure = _tree_flatten(tree)
+    return handed(structure, leaves) if any(isinstance(x, array) for x in leaves) else tree
+
+
+def handed(structure: TreeDef, leaves: Sequence[Any]) -> Any:
+    """As `own`, of leaves."""
+    return structure.unflatten([array(x) if isinstance(x, array) else x for x in leaves])
+
+
 def kind(x: Typed) -> str:
     """The type and shape of an array, as they are written."""
     return f"{x.dtype.name}{list(x.shape)}"

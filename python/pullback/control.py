@@ -37,10 +37,10 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
     numbers = _carry.numbers(init_val)
 
     def holds(*carry: array) -> array:
-        return _carry.predicate(op, cond_fun(structure.unflatten(carry)))
+        return _carry.predicate(op, cond_fun(_carry.handed(structure, carry)))
 
     def step(*carry: array) -> tuple[array, ...]:
-        out = body_fun(structure.unflatten(carry))
+        out = body_fun(_carry.handed(structure, carry))
         return tuple(_carry.alike(op, "the result of body_fun", out, carry, structure))
 
     while True:
@@ -50,7 +50,7 @@ def while_loop(cond_fun: Callable[[Any], Any], body_fun: Callable[[Any], Any], i
             return structure.unflatten(leaves)
         if found.some is None and not numbers:
             return structure.unflatten(deferred(while_loop, holds, step, leaves))
-        carry = structure.unflatten(leaves)
+        carry = _carry.handed(structure, leaves)
         out = body_fun(carry) if found.all else _core._branch(body_fun, goes_on, carry)
         # Types settle with the first step, which is begun again where a number takes another type.
         settled, numbers = _carry.promoted(numbers, leaves, out), []
@@ -90,11 +90,11 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         return while_loop(lambda carry: carry[0] < carry[1], step, begun)[2]
     numbers = _carry.numbers(init_val)
     for i in range(first, last):
-        out = body_fun(array(i, dtype), structure.unflatten(leaves))
+        out = body_fun(array(i, dtype), _carry.handed(structure, leaves))
         settled, numbers = _carry.promoted(numbers, leaves, out), []
         if settled is not leaves:
             leaves = settled
-            out = body_fun(array(i, dtype), structure.unflatten(leaves))
+            out = body_fun(array(i, dtype), _carry.handed(structure, leaves))
         leaves = _carry.alike(op, "the result of body_fun", out, leaves, structure)
     return structure.unflatten(leaves)
 
@@ -167,5 +167,5 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 
 def _run(op: str, branch: Callable[..., Any], operands: tuple[Any, ...]) -> Any:
-    leaves, structure = _carry.read(op, "the result of a branch", branch(*operands))
+    leaves, structure = _carry.read(op, "the result of a branch", branch(*_carry.own(operands)))
     return structure.unflatten(leaves)

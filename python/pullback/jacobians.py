@@ -131,7 +131,7 @@ class _Point:
         chosen = self.structure.unflatten(leaves)
         for i, arg in zip(self.positions, (chosen,) if self.single else chosen, strict=True):
             args[i] = arg
-        out = self.fun(*args, **self.kwargs)
+        out = self.fun(*_carry.own(tuple(args)), **_carry.own(self.kwargs))
         if self.has_aux:
             if not (isinstance(out, tuple) and len(out) == 2):
                 raise ValueError(

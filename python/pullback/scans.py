@@ -45,11 +45,11 @@ def scan(
     outs: list[list[array]] = []
     out_structure: TreeDef | None = None
     for row in reversed(rows) if reverse else rows:
-        new, y = _stepped(step, structure.unflatten(carry), row_structure.unflatten(row))
+        new, y = _stepped(step, _carry.handed(structure, carry), _carry.handed(row_structure, row))
         settled, numbers = _carry.promoted(numbers, carry, new), []
         if settled is not carry:
             carry = settled
-            new, y = _stepped(step, structure.unflatten(carry), row_structure.unflatten(row))
+            new, y = _stepped(step, _carry.handed(structure, carry), _carry.handed(row_structure, row))
         carry = _carry.alike(op, "the carry that f returns", new, carry, structure)
         if out_structure is None:
             leaves, out_structure = _carry.read(op, "what f returns for each row", y)
@@ -170,7 +170,7 @@ def associative_scan(fn: Callable[[Any, Any], Any], elems: Any, reverse: bool = 
         return [_core.flip(x, at) for x, at in zip(each, axes, strict=True)] if reverse else list(each)
 
     def joined(a: list[array], b: list[array]) -> list[array]:
-        out = fn(structure.unflatten(a), structure.unflatten(b))
+        out = fn(_carry.handed(structure, a), _carry.handed(structure, b))
         return _carry.alike(op, "the result of fn", out, a, structure)
 
     return structure.unflatten(flipped(_partial(joined, flipped(arrays), axes)))
