@@ -1,0 +1,85 @@
+"""How much of MLX's names there is: the list, and the page that tells of it."""
+
+import os
+from pathlib import Path
+
+import pullback as pb
+import pytest
+from names import ELSEWHERE, NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+LINE = 110
+
+
+def room(module):
+    """What has the names of a module of MLX; `None` where there is nothing yet."""
+    return getattr(pb, module, None) if module else pb
+
+
+def missing(module):
+    here = room(module)
+    return [name for name in NAMES[module] if here is None or not hasattr(here, name)]
+
+
+def wrapped(names):
+    """Names as code, in lines that are not too long."""
+    lines = [""]
+    for name in names:
+        if len(lines[-1]) + len(name) > LINE:
+            lines.append("")
+        lines[-1] += f"`{name}` "
+    return [line.strip() for line in lines]
+
+
+def page():
+    lines = [
+        "# Names of MLX",
+        "",
+        "This page is written by `tests/api/test_names.py`: it asks for every public name of `mlx.core` 0.32.4.",
+        "It says what is there; what it does is the matter of the laws, and of the tests beside NumPy.",
+        "",
+        "| module | names | here | lacking | of no meaning here |",
+        "|---|---|---|---|---|",
+    ]
+    for module, names in NAMES.items():
+        lacking = missing(module)
+        aside = sum(name in ELSEWHERE for name in lacking)
+        title = f"mlx.core.{module}".rstrip(".")
+        here, rest = len(names) - len(lacking), len(lacking) - aside
+        lines.append(f"| `{title}` | {len(names)} | {here} | {rest} | {aside} |")
+    for module in NAMES:
+        lacking = [name for name in missing(module) if name not in ELSEWHERE]
+        if lacking:
+            lines += ["", f"## Lacking in {f'mlx.core.{module}'.rstrip('.')}", "", *wrapped(lacking)]
+    reasons = [f"- `{name}`: {why}" for name, why in ELSEWHERE.items()]
+    return "\n".join([*lines, "", "## Of no meaning here", "", *reasons]) + "\n"
+
+
+def test_each_name_is_listed_once():
+    for module, names in NAMES.items():
+        assert len(set(names)) == len(names), module
+    assert ELSEWHERE.keys() <= {name for names in NAMES.values() for name in names}
+
+
+@pytest.mark.parametrize("module", NAMES)
+def test_what_is_there_can_be_found_from_the_package(module):
+    """By attribute, and by `from pullback import *` or `dir`."""
+    here = room(module)
+    if here is None:
+        pytest.skip("nothing yet")
+    there = [name for name in NAMES[module] if hasattr(here, name)]
+    assert set(there) <= set(dir(here))
+    if not module:
+        assert set(there) <= set(pb.__all__)
+
+
+def test_the_page_is_what_was_found():
+    """Writes the page; where nobody would see the change, an old page is a failure."""
+    file = ROOT / "docs" / "api_coverage.md"
+    if not file.parent.exists():
+        pytest.skip("not a checkout")
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    if before == page():
+        return
+    assert os.environ.get("CI") != "true", "the page is old: run this test without CI, and commit the page"
+    file.write_text(page(), encoding="utf-8")
