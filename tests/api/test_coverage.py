@@ -35,7 +35,7 @@ def page():
     lines = [
         "# Names of MLX",
         "",
-        "This page is written by `tests/api/test_coverage.py`, which asks for all names of `mlx.core` 0.32.4.",
+        "This page is written by `tests/api/test_coverage.py`, asking for all names of `mlx.core` 0.32.4.",
         "It says what is there; what it does is the matter of the laws, and of the tests beside NumPy.",
         "",
         "| module | names | here | lacking | of no meaning here |",
