@@ -163,6 +163,17 @@ def test_a_second_derivative_of_a_map_of_a_kept_result(second):
     false_is_looped([("custom_jvp", ["inner kept"], 0, 1)], ["grad", "vmap", second], 7)
 
 
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_branch_in_a_checkpoint_takes_what_it_captured_for_captured(name):
+    """What the map makes of it on the way, while the branch runs, is not made by the branch."""
+    steps = [
+        (name, ["fori_loop", "inner kept"], 0, 0),
+        (name, [], 1, 1),
+        (name, ["cond", "inner kept"], 0, 1),
+    ]
+    false_is_looped(possible(steps, ["vmap", "grad"]), ["vmap", "grad"], 0)
+
+
 def test_a_second_derivative_of_a_map_through_a_rule_that_is_not_linear():
     false_is_looped([("clipped", [], 0, 0), ("custom_gradient", [], 0, 0)], ["vmap", "grad", "grad"], 0)
 

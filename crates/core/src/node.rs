@@ -90,7 +90,7 @@ impl Node {
         device: Device,
     ) -> Arc<Node> {
         LIVE.fetch_add(1, Ordering::Relaxed);
-        let (mut trace, mut depth) = (number.max(trace::least()), 0);
+        let (mut trace, mut depth) = (if number == 0 { trace::least() } else { number }, 0);
         for input in &inputs {
             trace = trace.max(input.node().trace);
             if input.node().data.get().is_none() {

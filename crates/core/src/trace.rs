@@ -44,13 +44,18 @@ pub(crate) fn least() -> u64 {
     LEAST.get()
 }
 
-/// Numbers whatever is made on this thread at least so, until the guard is dropped: what was made before is then told
-/// from what was made meanwhile, whether it depends on the trace or not.
+/// Numbers whatever is made on this thread at least so, leaves with a number of their own aside, until the guard is
+/// dropped: what was made before is then told from what was made meanwhile, whether it depends on the trace or not.
 pub fn at_least(number: u64) -> AtLeast {
     AtLeast(LEAST.replace(LEAST.get().max(number)))
 }
 
-/// Ends what `at_least` began.
+/// As if nothing were numbered so, until the guard is dropped: for what is made on the way and belongs further out.
+pub fn as_ever() -> AtLeast {
+    AtLeast(LEAST.replace(0))
+}
+
+/// Ends what `at_least` or `as_ever` began.
 #[must_use]
 pub struct AtLeast(u64);
 

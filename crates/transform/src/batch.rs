@@ -210,6 +210,7 @@ impl VmapTrace {
 
     /// A mapped leaf that means nothing: what waits for it is mapped too.
     pub fn lead(&self) -> Result<Array> {
+        let _outer = trace::as_ever();
         let zero = Array::scalar(pullback_base::Scalar::Int(0), pullback_base::Dtype::I32);
         let entry = Entry { array: repeat(&zero, 0, self.size)?, axis: Some(0), uniform: true };
         let make = || {
@@ -251,6 +252,7 @@ impl VmapTrace {
 
     /// The batched form of `root`.
     pub fn replay(self: &Arc<VmapTrace>, root: &Array) -> Result<Entry> {
+        let _outer = trace::as_ever();
         let mut stack = vec![root.clone()];
         while let Some(array) = stack.last().cloned() {
             visited(1);

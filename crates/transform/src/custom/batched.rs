@@ -6,6 +6,7 @@ use pullback_base::Result;
 use pullback_core::custom::{
     Body, Call, Captured, CustomCall, Function, Offers, Owner, Residual, Rules, Site, Value,
 };
+use pullback_core::trace::as_ever;
 use pullback_core::{Array, Node};
 
 use super::check;
@@ -150,6 +151,7 @@ pub(crate) fn by_rule(
     entries: &[Entry],
     kept: &Option<Vec<Residual>>,
 ) -> Result<(Arc<Node>, Vec<bool>)> {
+    let _outer = as_ever();
     let axes: Vec<Option<usize>> = entries.iter().map(|entry| entry.axis).collect();
     let inputs: Vec<Array> = entries.iter().map(|entry| entry.array.clone()).collect();
     let trace = stack::open(Kind::Rule(vmap.number));
