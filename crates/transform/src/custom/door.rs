@@ -137,11 +137,11 @@ pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Ar
     ends(roots, leaves, number, |_| usize::MAX)
 }
 
-/// How many inputs of a node, from the first one, a derivative flows through: what a call holds constant is no offence
-/// of whoever is around it.
+/// How many inputs of a node, from the first one, a derivative flows through: what a call holds constant, or was asked
+/// about itself, is no offence of whoever is around it.
 fn differentiated(node: &Node) -> usize {
     match node.custom() {
-        Some(call) if call.owner.func.captured == Captured::Constant => call.arity,
+        Some(call) if matches!(call.owner.func.captured, Captured::Constant | Captured::Error) => call.arity,
         _ => usize::MAX,
     }
 }
