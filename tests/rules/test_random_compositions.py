@@ -176,6 +176,11 @@ def test_a_branch_in_a_checkpoint_takes_what_it_captured_for_captured(name):
     false_is_looped(possible(steps, ["vmap", "grad"]), ["vmap", "grad"], 0)
 
 
+@pytest.mark.parametrize("name", TRUE)
+def test_numbers_in_a_branch_are_no_captures_of_what_is_called_there(name):
+    true_is_plain([(name, ["inner kept", "cond"], 0, 0)], ["grad", "vmap", "grad"], 0)
+
+
 def test_a_second_derivative_of_a_map_through_a_rule_that_is_not_linear():
     false_is_looped([("clipped", [], 0, 0), ("custom_gradient", [], 0, 0)], ["vmap", "grad", "grad"], 0)
 

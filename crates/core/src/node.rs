@@ -90,12 +90,15 @@ impl Node {
         device: Device,
     ) -> Arc<Node> {
         LIVE.fetch_add(1, Ordering::Relaxed);
-        let (mut trace, mut depth) = (if number == 0 { trace::least() } else { number }, 0);
+        let (mut trace, mut depth) = (number, 0);
         for input in &inputs {
             trace = trace.max(input.node().trace);
             if input.node().data.get().is_none() {
                 depth = depth.max(input.node().depth + 1);
             }
+        }
+        if number == 0 && trace > 0 {
+            trace = trace.max(trace::least());
         }
         let history = RwLock::new(History { inputs, custom, callback: None });
         let node = Arc::new(Node { kind, avals, trace, depth, device, history, data: OnceLock::new() });

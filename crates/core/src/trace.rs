@@ -44,8 +44,9 @@ pub(crate) fn least() -> u64 {
     LEAST.get()
 }
 
-/// Numbers whatever is made on this thread at least so, leaves with a number of their own aside, until the guard is
-/// dropped: what was made before is then told from what was made meanwhile, whether it depends on the trace or not.
+/// Numbers what is made on this thread at least so, until the guard is dropped: leaves with a number of their own aside,
+/// and what depends on no trace at all. What was made before is then told from what was made meanwhile of captured arrays
+/// alone.
 pub fn at_least(number: u64) -> AtLeast {
     AtLeast(LEAST.replace(LEAST.get().max(number)))
 }
