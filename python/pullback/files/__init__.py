@@ -1,7 +1,8 @@
 """Arrays in files: NumPy's `.npy` and `.npz`, and `.safetensors`.
 
 `elements` is what the formats share, `npy`, `npz` and `safetensors` are the formats, `opened` the files.
-NumPy is not needed, nothing in a file is executed, and memory is taken only for bytes that are there.
+NumPy is not needed, nothing in a file is executed, and memory is taken only for bytes that are there. A
+format is imported when it is asked for: archives and JSON take as long as much of the package.
 """
 
 import contextlib
@@ -9,7 +10,6 @@ import os
 from typing import IO, Any
 
 from pullback import _core
-from pullback.files import npy, npz, safetensors
 from pullback.files.opened import reading, writing
 
 File = str | os.PathLike[str] | IO[bytes]
@@ -30,6 +30,8 @@ def save(file: File, arr: _core.array) -> None:
     >>> pb.load(io.BytesIO(file.getvalue()), format="npy")
     array([0, 1, 2], dtype=int32)
     """
+    from pullback.files import npy
+
     _arrays("save", [arr])
     with writing(file, ".npy", "save") as out:
         npy.write(out, arr)
@@ -76,6 +78,8 @@ def save_safetensors(
     >>> pb.load(io.BytesIO(file.getvalue()), format="safetensors", return_metadata=True)
     ({'w': array([1., 1.], dtype=float32)}, {'format': 'mlx'})
     """
+    from pullback.files import safetensors
+
     safetensors.check_names(arrays, metadata)
     _arrays("save_safetensors", list(arrays.values()))
     with writing(file, ".safetensors", "save_safetensors") as out:
@@ -108,6 +112,8 @@ def load(
         )
     if return_metadata and format != "safetensors":
         raise ValueError(f"[load] expected format 'safetensors' with return_metadata, got {format!r}")
+    from pullback.files import npy, npz, safetensors
+
     with reading(file) as source, contextlib.nullcontext() if stream is None else _core.stream(stream):
         if format == "npy":
             return npy.read(source)
@@ -122,6 +128,8 @@ def _savez(op: str, file: File, args: tuple, kwargs: dict, *, compressed: bool) 
     if twice := named.keys() & kwargs.keys():
         raise ValueError(f"[{op}] expected keywords that are not names of other arrays, got {min(twice)}")
     named |= kwargs
+    from pullback.files import npz
+
     _arrays(op, list(named.values()))
     with writing(file, ".npz", op) as out:
         npz.write(out, named, compressed=compressed)
