@@ -177,7 +177,7 @@ fn by_bits(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Option<Ar
     let bits = value.call_method1(intern!(py, "view"), ("uint16",))?;
     match import(&bits, Some(Dtype::U16))? {
         Some(words) => {
-            let made = crate::fun_shape::retyped(&words, Dtype::Bf16).or_raise()?;
+            let made = pullback::fun::bitcast(&words, Dtype::Bf16).or_raise()?;
             match dtype {
                 Some(dtype) => pullback::fun::cast(&made, dtype).or_raise().map(Some),
                 None => Ok(Some(made)),

@@ -1,7 +1,7 @@
 //! Elements moved, cut up and put together: functions and methods.
 
+use pullback::Array;
 use pullback::fun::{self, join};
-use pullback::{Array, Dtype};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
@@ -324,11 +324,6 @@ pub fn trace(
     build(py, stream, || fun::trace(&a.0, offset, axis1, axis2))
 }
 
-/// Bits as another type of the same size.
-pub fn retyped(x: &Array, dtype: Dtype) -> pullback::Result<Array> {
-    Array::apply(&pullback::ops::convert::BITCAST, pullback::Params::Dtype(dtype), &[x])
-}
-
 /// The same bytes read as elements of another type of the same size.
 ///
 /// >>> pb.view(pb.array(1.0), pb.int32).item() == 0x3F800000
@@ -336,7 +331,7 @@ pub fn retyped(x: &Array, dtype: Dtype) -> pullback::Result<Array> {
 #[pyfunction]
 #[pyo3(signature = (a, dtype, *, stream=On::default()), text_signature = "(a, dtype, *, stream=None)")]
 pub fn view(py: Python<'_>, a: Arg, dtype: DtypeArg, stream: On) -> PyResult<PyArray> {
-    build(py, stream, || retyped(&a.0, dtype.0))
+    build(py, stream, || fun::bitcast(&a.0, dtype.0))
 }
 
 /// The elements as another type.

@@ -14,7 +14,7 @@ use crate::error::OrRaise;
 /// True
 #[pyfunction]
 pub fn get_active_memory() -> usize {
-    memory::active()
+    memory::live()
 }
 
 /// The most bytes that have been in use at once, since the start or since `reset_peak_memory`.
@@ -31,7 +31,7 @@ pub fn get_peak_memory() -> usize {
 /// >>> pb.reset_peak_memory()
 #[pyfunction]
 pub fn reset_peak_memory() {
-    memory::reset_peak();
+    memory::forget_peak();
 }
 
 /// Bytes in free blocks that are kept for reuse, on all devices.

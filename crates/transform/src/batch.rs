@@ -149,8 +149,8 @@ impl Drop for Scope {
         let lead = vmap.lead.get().map(|lead| id(lead.node()));
         // Nobody will ask where no custom node was made: the references are those of `map` and of this scope.
         let asked = Arc::strong_count(vmap) > 2 || vmap.parent.is_some();
-        let (mut own, mut outer) = (FxHashMap::default(), Vec::new());
-        memo.held.retain(|&at, replayed| {
+        let (Memo { held, faded }, mut outer) = (&mut memo, Vec::new());
+        held.retain(|&at, replayed| {
             if matches!(replayed.0.kind, NodeKind::Tracer(_)) || Some(at) == lead {
                 return true;
             }
@@ -158,14 +158,13 @@ impl Drop for Scope {
                 _ if !asked => {}
                 // It depends on no leaf of this trace: it is one of those that this one continues.
                 Some(_) if replayed.0.trace < vmap.number => outer.push((at, Faded::of(replayed))),
-                _ => drop(own.insert(at, Faded::of(replayed))),
+                _ => drop(faded.insert(at, Faded::of(replayed))),
             }
             false
         });
         if let Some(parent) = &vmap.parent {
             parent.lock().faded.extend(outer);
         }
-        memo.faded.extend(own);
         *vmap.lock() = memo;
     }
 }

@@ -57,11 +57,11 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // Moved out first: dropping a vmap drops nodes, and with them closures of users.
-        let (last, rest) = STACK.with_borrow_mut(|stack| {
-            let last = if stack.len() == self.depth + 1 { stack.pop() } else { None };
-            (last, if stack.len() > self.depth { stack.split_off(self.depth) } else { Vec::new() })
-        });
-        drop((last, rest));
+        let last =
+            || STACK.with_borrow_mut(|stack| if stack.len() > self.depth { stack.pop() } else { None });
+        while let Some(trace) = last() {
+            drop(trace);
+        }
     }
 }
 

@@ -1,13 +1,11 @@
 //! Bounded walks: every transform visits only what its own trace, or a later one, built.
 
 use std::cell::Cell;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
 use rustc_hash::FxHashSet;
-use smallvec::SmallVec;
 
 thread_local! {
     static VISITS: Cell<usize> = const { Cell::new(0) };
@@ -115,38 +113,6 @@ pub(crate) fn sorted(
     }
     visited(visits);
     order
-}
-
-/// A set of which nearly all have a few members: it allocates nothing until there are more.
-pub(crate) struct Few<T> {
-    few: SmallVec<[T; 12]>,
-    more: FxHashSet<T>,
-}
-
-impl<T: Copy + Eq + Hash> Few<T> {
-    pub fn of(members: impl IntoIterator<Item = T>) -> Few<T> {
-        let mut set = Few { few: SmallVec::new(), more: FxHashSet::default() };
-        for member in members {
-            set.insert(member);
-        }
-        set
-    }
-
-    pub fn has(&self, x: T) -> bool {
-        self.few.contains(&x) || !self.more.is_empty() && self.more.contains(&x)
-    }
-
-    /// Whether it was not there.
-    pub fn insert(&mut self, x: T) -> bool {
-        if self.few.contains(&x) {
-            return false;
-        }
-        if self.few.len() < self.few.inline_size() {
-            self.few.push(x);
-            return true;
-        }
-        self.more.insert(x)
-    }
 }
 
 /// Inputs, and for a custom node what its body and residuals lead to.

@@ -15,10 +15,7 @@ def writing(file, suffix: str, op: str) -> Iterator[Any]:
     if hasattr(file, "write"):
         yield file
         return
-    try:
-        path = os.fsdecode(file)
-    except TypeError:
-        raise TypeError(f"[{op}] expected a path or a file to write to, got {type(file).__name__}") from None
+    path = path_of(file, op, "write to")
     with open(path if path.endswith(suffix) else path + suffix, "wb") as out:
         yield out
 
@@ -29,12 +26,16 @@ def reading(file) -> Iterator[Any]:
     if hasattr(file, "read"):
         yield file
         return
-    try:
-        path = os.fsdecode(file)
-    except TypeError:
-        raise TypeError(f"[load] expected a path or a file to read from, got {type(file).__name__}") from None
-    with open(path, "rb") as source:
+    with open(path_of(file, "load", "read from"), "rb") as source:
         yield source
+
+
+def path_of(file, op: str, use: str) -> str:
+    """A path as text, whatever names it."""
+    try:
+        return os.fsdecode(file)
+    except TypeError:
+        raise TypeError(f"[{op}] expected a path or a file to {use}, got {type(file).__name__}") from None
 
 
 def take(source, length: int, what: str) -> bytearray:

@@ -190,6 +190,14 @@ fn inspection(op: &'static OpDef, x: &Array) -> Result<Array> {
     if x.dtype().kind() < Kind::Float { Ok(full_like_bool(x, op.name == "isfinite")) } else { unary(op, x) }
 }
 
+/// The same bits in another type of the same size.
+///
+/// # Errors
+/// `Value` for a type of another size.
+pub fn bitcast(x: &Array, dtype: Dtype) -> Result<Array> {
+    Array::apply(&convert::BITCAST, Params::Dtype(dtype), &[x])
+}
+
 /// Whether one alone is true.
 ///
 /// # Errors

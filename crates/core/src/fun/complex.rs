@@ -5,14 +5,8 @@
 
 use pullback_base::{Dtype, Result, Scalar};
 
-use super::{add, bitwise_xor, cast, isfinite, multiply, right_shift, subtract, where_};
+use super::{add, bitcast, bitwise_xor, cast, isfinite, multiply, right_shift, subtract, where_};
 use crate::array::Array;
-use crate::ops::convert;
-use crate::params::Params;
-
-fn view(x: &Array, dtype: Dtype) -> Result<Array> {
-    Array::apply(&convert::BITCAST, Params::Dtype(dtype), &[x])
-}
 
 fn word(value: u64) -> Array {
     Array::scalar(Scalar::Uint(value), Dtype::U64)
@@ -30,7 +24,7 @@ pub fn conjugate(x: &Array) -> Result<Array> {
     let whole = cast(&part, Dtype::C64)?;
     let made = add(&whole, &subtract(&whole, x)?)?;
     // The imaginary part is in the upper half of the word.
-    let read = view(&bitwise_xor(&view(x, Dtype::U64)?, &word(1 << 63))?, Dtype::C64)?;
+    let read = bitcast(&bitwise_xor(&bitcast(x, Dtype::U64)?, &word(1 << 63))?, Dtype::C64)?;
     where_(&isfinite(&part)?, &made, &read)
 }
 
@@ -51,7 +45,7 @@ pub fn imag(x: &Array) -> Result<Array> {
         return Ok(x.zeros_like());
     }
     let turned = multiply(x, &Array::scalar(Scalar::Complex(0., -1.), Dtype::C64))?;
-    let upper = right_shift(&view(x, Dtype::U64)?, &word(32))?;
-    let read = view(&cast(&upper, Dtype::U32)?, Dtype::F32)?;
+    let upper = right_shift(&bitcast(x, Dtype::U64)?, &word(32))?;
+    let read = bitcast(&cast(&upper, Dtype::U32)?, Dtype::F32)?;
     where_(&isfinite(&real(x)?)?, &real(&turned)?, &read)
 }

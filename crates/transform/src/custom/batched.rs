@@ -208,7 +208,8 @@ pub(crate) fn replay(
         let (node, uniform) = by_rule(vmap, owner, &custom.site, own, &custom.residuals)?;
         return Ok(Step::Done(node, uniform));
     }
-    let bodies = [Some(recorded(node, custom)?), custom.function.as_ref()];
+    let recorded = recorded(node, custom)?;
+    let bodies = [Some(recorded), custom.function.as_ref()];
     let arrays = |body: &Body| body.leaves.iter().chain(&body.outs).cloned().collect::<Vec<_>>();
     let needs: Vec<Array> =
         bodies.iter().flatten().flat_map(|body| arrays(body)).filter(|x| known(x).is_none()).collect();
@@ -225,7 +226,7 @@ pub(crate) fn replay(
     };
     let [body, function] = bodies.map(|body| body.map(over).transpose());
     let (mut body, function) = (body?.expect("it was recorded"), function?);
-    let uniform = recorded(node, custom)?.outs.iter().map(|out| entry(out).shared()).collect();
+    let uniform = recorded.outs.iter().map(|out| entry(out).shared()).collect();
     let kept = replay_kept(vmap, &custom.residuals)?;
     // What was captured is looked for again: an array without the batch axis has been repeated, and the body now
     // ends at the repetition.

@@ -1,6 +1,6 @@
 //! What a rule returns is checked: by position, then shape, then dtype.
 
-use pullback_base::{Aval, Error, Result, Shape};
+use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::{Call, Mapped, Site, Value};
 use pullback_core::{Array, fun};
 
@@ -85,40 +85,43 @@ pub(crate) fn mapped(name: &str, site: &Site, (outs, axes): &Mapped, size: usize
 
 /// `value` as an array of type `aval`; `None` for zero.
 fn fit(value: Value, aval: &Aval, what: &dyn Fn() -> String) -> Result<Option<Array>> {
-    // What nearly every rule returns.
-    if let Value::Array(array) = &value
-        && array.aval() == aval
-        && array.is_inexact()
-    {
-        return Ok(Some(array.clone()));
-    }
-    let wrong = |got: String| Err(Error::rule(format!("{}: expected {aval}, got {got}", what())));
-    let (kind, got) = match &value {
+    // Described only where it is wrong: a text costs more than all else here.
+    let wrong = || Err(Error::rule(format!("{}: expected {aval}, got {}", what(), described(&value))));
+    let kind = match &value {
         Value::None => return Ok(None),
-        Value::Other(kind) => return wrong(format!("a {kind}")),
-        Value::Tuple(values) => return wrong(format!("a tuple of {}", values.len())),
+        Value::Other(_) | Value::Tuple(_) => return wrong(),
         // Integers and booleans have no tangents: whatever stands here means zero.
         _ if !aval.dtype.is_inexact() => return Ok(None),
-        Value::Scalar(scalar) => (scalar.kind(), format!("{scalar:?}")),
-        Value::Array(array) if !array.is_inexact() => return wrong(array.aval().to_string()),
-        Value::Array(array) => (array.dtype().kind(), array.aval().to_string()),
+        Value::Scalar(scalar) => scalar.kind(),
+        Value::Array(array) if !array.is_inexact() => return wrong(),
+        Value::Array(array) => array.dtype().kind(),
     };
     // The imaginary part would be lost.
     if kind > aval.dtype.kind() {
-        return wrong(got);
+        return wrong();
     }
-    let array = match value {
+    let array = match &value {
         Value::Array(array) => array,
-        Value::Scalar(scalar) => return Ok(Some(Array::full(scalar, aval))),
+        Value::Scalar(scalar) => return Ok(Some(Array::full(*scalar, aval))),
         Value::None | Value::Other(_) | Value::Tuple(_) => unreachable!("answered above"),
     };
     let (have, want): (&[usize], &[usize]) = (array.shape(), &aval.shape);
     let tail = want.len().checked_sub(have.len()).map(|skip| &want[skip..]);
     if !tail.is_some_and(|tail| have.iter().zip(tail).all(|(&a, &b)| a == b || a == 1)) {
-        return wrong(got);
+        return wrong();
     }
-    let array = fun::cast(&array, aval.dtype)?;
-    fun::broadcast_to(&array, &Shape::new(want)).map(Some)
+    let array = fun::cast(array, aval.dtype)?;
+    fun::broadcast_to(&array, &aval.shape).map(Some)
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::None => "None".into(),
+        Value::Scalar(scalar) => format!("{scalar:?}"),
+        Value::Array(array) => array.aval().to_string(),
+        Value::Tuple(values) => format!("a tuple of {}", values.len()),
+        Value::Other(kind) => format!("a {kind}"),
+    }
 }
 
 fn name(names: &[String], i: usize) -> String {

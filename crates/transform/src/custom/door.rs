@@ -6,13 +6,13 @@ use std::sync::Arc;
 use pullback_base::{Aval, Result};
 use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
 use pullback_core::{Array, Node, origin};
-use smallvec::SmallVec;
+use rustc_hash::FxHashSet;
 
 use super::apart::apart;
 use super::batched;
 use super::check::at;
 use crate::stack::{self, Kind, Trace};
-use crate::walk::{Few, id, visited};
+use crate::walk::{id, visited};
 
 /// Calls a function with rules under whatever transforms are tracing. Every front door ends here.
 ///
@@ -147,12 +147,12 @@ fn differentiated(node: &Node) -> usize {
 }
 
 fn ends(roots: &[Array], leaves: &[Array], number: u64, count: fn(&Node) -> usize) -> Vec<Array> {
-    let ends = Few::of(leaves.iter().map(|leaf| id(leaf.node())));
-    let (mut found, mut seen) = (Vec::new(), Few::of([]));
-    let mut stack: SmallVec<[Array; 6]> = roots.iter().rev().cloned().collect();
+    let ends: FxHashSet<usize> = leaves.iter().map(|leaf| id(leaf.node())).collect();
+    let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
+    let mut stack: Vec<Array> = roots.iter().rev().cloned().collect();
     while let Some(array) = stack.pop() {
         visited(1);
-        if ends.has(id(array.node())) || !seen.insert(array.key()) {
+        if ends.contains(&id(array.node())) || !seen.insert(array.key()) {
             continue;
         }
         if array.number() >= number {
