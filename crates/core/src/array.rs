@@ -126,6 +126,11 @@ impl Array {
         Arc::into_inner(self.node)
     }
 
+    /// The node, if nobody else holds it, not even weakly.
+    pub(crate) fn unshared(&mut self) -> Option<&mut Node> {
+        Arc::get_mut(&mut self.node)
+    }
+
     /// Which output of the node it is.
     pub fn out(&self) -> usize {
         self.out as usize

@@ -20,6 +20,6 @@ pub mod place;
 pub mod trace;
 
 pub use array::{Array, Key};
-pub use node::{Node, NodeKind, live_nodes};
+pub use node::{Inputs, Node, NodeKind, Outputs, live_nodes};
 pub use op::OpDef;
 pub use params::Params;

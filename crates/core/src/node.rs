@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use pullback_base::{Aval, Device, Storage};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::array::Array;
 use crate::callback::Callback;
@@ -33,6 +33,17 @@ pub enum NodeKind {
 
 /// Operands, in place for up to two.
 pub type Inputs = SmallVec<[Array; 2]>;
+/// Results, in place where there is one.
+pub type Outputs = SmallVec<[Array; 1]>;
+
+/// Operands once more. One and two are nearly all, and a collected iterator costs more than they.
+pub fn copied(inputs: &[Array]) -> Inputs {
+    match inputs {
+        [x] => smallvec![x.clone()],
+        [x, y] => Inputs::from_buf([x.clone(), y.clone()]),
+        more => more.iter().cloned().collect(),
+    }
+}
 
 #[derive(Default)]
 struct History {
@@ -110,7 +121,7 @@ impl Node {
 
     /// Its operands; none once it has forgotten them.
     pub fn inputs(&self) -> Inputs {
-        self.with_inputs(|inputs| inputs.iter().cloned().collect())
+        self.with_inputs(copied)
     }
 
     /// Looks at its operands without counting references. `f` must not touch this node's history.
@@ -127,8 +138,11 @@ impl Node {
     }
 
     /// Its outputs.
-    pub fn outputs(self: &Arc<Node>) -> SmallVec<[Array; 1]> {
-        (0..self.avals.len()).map(|out| Array::output(self, out)).collect()
+    pub fn outputs(self: &Arc<Node>) -> Outputs {
+        match self.avals.len() {
+            1 => smallvec![Array::output(self, 0)],
+            n => (0..n).map(|out| Array::output(self, out)).collect(),
+        }
     }
 
     /// Elements of its outputs, once computed.
@@ -180,9 +194,15 @@ impl Drop for Node {
 fn release(history: History) {
     let mut inputs = history.inputs;
     release_closures(history.custom, history.callback);
-    while let Some(input) = inputs.pop() {
-        let Some(mut node) = input.into_node() else { continue };
-        let history = node.last_history();
+    while let Some(mut input) = inputs.pop() {
+        // In place where nobody can look at it; a node that a map may still find is moved out, which takes longer.
+        let history = match input.unshared() {
+            Some(node) => node.last_history(),
+            None => match input.into_node() {
+                Some(mut node) => node.last_history(),
+                None => continue,
+            },
+        };
         inputs.extend(history.inputs);
         release_closures(history.custom, history.callback);
     }

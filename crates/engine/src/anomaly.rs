@@ -94,8 +94,8 @@ fn pending(roots: &[Array]) -> (Vec<Arc<Node>>, bool) {
         let body = node.custom().and_then(|call| Some(call.body.get()?.outs.clone()));
         let below = match (&node.kind, body) {
             (NodeKind::Tracer(_) | NodeKind::Data, _) | (NodeKind::Custom, None) => None,
-            (_, Some(outs)) => Some(outs),
-            (_, None) => Some(node.inputs().into_vec()),
+            (_, Some(outs)) => Some(outs.into_iter().collect()),
+            (_, None) => Some(node.inputs()),
         };
         let Some(below) = below else {
             seen.insert(address(&node), false);

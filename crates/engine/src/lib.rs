@@ -30,6 +30,7 @@ pub use pullback_base::{
 };
 pub use pullback_compile::backend::Poll;
 pub use pullback_core::{
-    Array, Node, NodeKind, Params, callback, custom, fun, live_nodes, op, ops, origin, place, trace,
+    Array, Inputs, Node, NodeKind, Outputs, Params, callback, custom, fun, live_nodes, op, ops, origin,
+    place, trace,
 };
 pub use pullback_transform as transform;

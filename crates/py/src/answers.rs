@@ -16,7 +16,7 @@ use crate::vmap::{keep, kept};
 impl CallRules {
     /// An error of ours about what a rule did.
     pub fn error<T>(&self, rule: &str, text: &str) -> Outcome<T> {
-        Ok(Err(Error::rule(format!("{rule} rule of '{}'{text}", self.name))))
+        Ok(Err(Error::rule(format!("{rule} rule of '{}'{text}", self.name()))))
     }
 
     /// A derivative was asked for with respect to what was declared to have none.
@@ -30,7 +30,7 @@ impl CallRules {
         Some(Error::rule(format!(
             "{rule} of '{}': expected no derivative with respect to its non-differentiable argument {}, got one \
              asked for: take it from nondiff_argnums, or pass pb.stop_gradient of it",
-            self.name,
+            self.name(),
             self.root(i)
         )))
     }

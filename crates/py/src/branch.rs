@@ -26,7 +26,7 @@ pub fn _branch<'py>(
     let inner = |leaves: &[Array]| {
         let (outs, shape_of) = call_tree(fun, &tree, leaves).map_err(host)?;
         shape.replace(Some(shape_of));
-        Ok(outs)
+        Ok(outs.into_vec())
     };
     let outs = guard(|| transform::branch(&inner, &arrays, &taken.get().get()).or_raise())?;
     let shape = shape.take().ok_or_else(|| convert::broken("[cond] expected the branch to be called"))?;

@@ -126,7 +126,7 @@ impl Checkpointed {
             Python::attach(|py| {
                 let (arrays, tree) = call_tree(fun.bind(py), &tree, leaves)?;
                 keep(&keeper, tree);
-                Ok(arrays)
+                Ok(arrays.into_vec())
             })
             .map_err(host)
         };

@@ -263,7 +263,8 @@ impl Compiled {
                 for (place, leaf) in before.iter().zip(held) {
                     place.put(Bound::new(py, PyArray::new(leaf.clone()))?.as_any())?;
                 }
-                let (mut outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
+                let (outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
+                let mut outs = outs.into_vec();
                 let results = outs.len();
                 let mut keys = Vec::new();
                 places(random.as_any(), &mut keys)?;

@@ -4,18 +4,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pullback::custom::{Captured, Function, Missing, Owner, fresh_id};
-use pullback::{Array, transform};
+use pullback::transform;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::compile;
-use crate::error::{OrRaise, guard, host};
+use crate::error::{OrRaise, guard};
 use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
-use crate::tree::{self, Tree};
-use crate::vmap::{Slot, all_arrays, call_fresh, call_tree, flatten_call, keep, kept};
+use crate::tree;
+use crate::vmap::{Slot, all_arrays, call_fresh, flatten_call, kept};
 use crate::wrap::{self, looks_like_its_function};
 
 /// A function with rules: what every door makes its calls with.
@@ -30,6 +30,8 @@ pub struct Custom {
     bind: bool,
     /// Names of the parameters, for messages, once somebody asked.
     names: OnceLock<Arc<[String]>>,
+    /// What the graph holds of it where every parameter is an array.
+    usual: OnceLock<Arc<Function>>,
     rules: Mutex<Arc<RuleSet>>,
     /// Counts registrations: what was compiled with other rules is of no use.
     version: Arc<AtomicU64>,
@@ -70,6 +72,7 @@ impl Custom {
             )?,
             bind,
             names: OnceLock::new(),
+            usual: OnceLock::new(),
             rules: Mutex::default(),
             version: Arc::default(),
         })
@@ -102,11 +105,29 @@ impl Custom {
     }
 
     /// Names of the parameters; what `*args` takes is numbered.
-    fn names(&self, py: Python<'_>) -> Arc<[String]> {
-        self.names.get_or_init(|| parameter_names(self.fun.bind(py)).unwrap_or_default().into()).clone()
+    fn names(&self, py: Python<'_>) -> &Arc<[String]> {
+        self.names.get_or_init(|| parameter_names(self.fun.bind(py)).unwrap_or_default().into())
     }
 
-    /// Paths of the arrays in a tree of `(args, kwargs)`: by far most arguments are arrays themselves.
+    /// What the graph holds of the function. By far most arguments are arrays themselves.
+    fn function(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Arc<Function>> {
+        let names = self.names(py);
+        let of = |args| {
+            let (id, name) = (self.id, self.name.clone());
+            Arc::new(Function { id, name, args, missing: self.missing, captured: self.captured })
+        };
+        if args.len() == names.len() && kwargs.is_none_or(|kwargs| kwargs.is_empty()) && all_arrays(args) {
+            return Ok(self.usual.get_or_init(|| of(names.clone())).clone());
+        }
+        Ok(of(self.paths(py, args, kwargs)?))
+    }
+
+    /// Paths of the arrays in a tree of `(args, kwargs)`.
     fn paths(
         &self,
         py: Python<'_>,
@@ -114,9 +135,6 @@ impl Custom {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Arc<[String]>> {
         let names = self.names(py);
-        if args.len() == names.len() && kwargs.is_none_or(|kwargs| kwargs.is_empty()) && all_arrays(args) {
-            return Ok(names);
-        }
         let mut paths = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let root = names.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"));
@@ -140,39 +158,17 @@ impl Custom {
     ) -> PyResult<Bound<'py, PyAny>> {
         compile::touch(&self.version);
         let (arrays, tree) = flatten_call(py, args, kwargs)?;
-        let rules = self.rules();
-        let slot: Arc<Slot> = Arc::default();
-        let (fun, keeper, body_tree) = (self.fun.clone_ref(py), slot.clone(), tree.clone());
-        let body = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
-            Python::attach(|py| {
-                let (arrays, tree) = call_tree(fun.bind(py), &body_tree, leaves)?;
-                keep(&keeper, tree);
-                Ok(arrays)
-            })
-            .map_err(host)
-        };
-        let names = self.names(py);
-        let func = Function {
-            id: self.id,
-            name: self.name.clone(),
-            args: self.paths(py, args, kwargs)?,
-            fun: Box::new(body),
-            missing: self.missing,
-            captured: self.captured,
-        };
-        let rules = CallRules {
-            rules,
+        let rules = Arc::new(CallRules {
+            rules: self.rules(),
             fun: self.fun.clone_ref(py),
             tree,
-            slot: slot.clone(),
+            slot: Slot::default(),
             kept: Slot::default(),
-            name: self.name.clone(),
-            roots: names,
-        };
-        let owner = Owner { func: Arc::new(func), rules: Arc::new(rules) };
+            roots: self.names(py).clone(),
+        });
+        let owner = Owner { func: self.function(py, args, kwargs)?, rules: rules.clone() };
         let outs = guard(|| transform::custom::call(&owner, site::caller(py), &arrays).or_raise())?;
-        let shape: Tree = kept(&slot)?;
-        shape.rebuild(py, &outs)
+        kept(&rules.slot)?.rebuild(py, &outs)
     }
 }
 

@@ -32,7 +32,8 @@ pub fn _graph<'py>(
     for (key, value) in kwargs.iter() {
         paths.extend(tree::flatten(&value)?.1.paths(py, &key.to_string()));
     }
-    let inner = |leaves: &[Array]| call_tree(fun, &tree, leaves).map(|(outs, _)| outs).map_err(host);
+    let inner =
+        |leaves: &[Array]| call_tree(fun, &tree, leaves).map(|(outs, _)| outs.into_vec()).map_err(host);
     let recorded = guard(|| transform::record(&inner, &arrays).or_raise())?;
     wrap::warn(py)?;
     Listing::of(&recorded).data(py, &recorded, &paths)
@@ -136,7 +137,7 @@ impl Listing {
             let Some(call) = self.order[id].custom() else { continue };
             let Some(body) = call.body.get() else { continue };
             let ends: HashSet<usize> = body.leaves.iter().map(|leaf| address(leaf.node())).collect();
-            let mut stack: Vec<Array> = body.outs.clone();
+            let mut stack: Vec<Array> = body.outs.to_vec();
             let mut visited = HashSet::new();
             while let Some(x) = stack.pop() {
                 let node = x.node();

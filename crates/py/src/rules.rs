@@ -3,8 +3,8 @@
 use std::iter;
 use std::sync::Arc;
 
-use pullback::custom::{Call, Function, Mapped, Offers, Rules, Value};
-use pullback::{Array, Error, Result};
+use pullback::custom::{Call, Mapped, Offers, Rules, Value};
+use pullback::{Array, Error, Outputs, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -16,7 +16,8 @@ use crate::error::host;
 use crate::handed::Handed;
 use crate::tree::{self, Objects, Tree};
 use crate::variable::variable;
-use crate::vmap::{Slot, arguments, keep, kept};
+use crate::vmap::{Slot, arguments, call_tree, keep, kept};
+use crate::wrap::name_of;
 
 /// How a rule is called: the idiom that it was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +111,9 @@ pub struct CallRules {
     /// The structure of `(args, kwargs)`.
     pub tree: Tree,
     /// The structure of the result.
-    pub slot: Arc<Slot>,
+    pub slot: Slot,
     /// The structure of what the forward pass kept, and all in it that is no array.
     pub kept: Slot,
-    /// The function's name.
-    pub name: Arc<str>,
     /// Names of the parameters.
     pub roots: Arc<[String]>,
 }
@@ -151,6 +150,26 @@ fn objects<'a, 'py>(
 }
 
 impl CallRules {
+    /// The function's name.
+    pub fn name(&self) -> String {
+        Python::attach(|py| name_of(self.fun.bind(py)))
+    }
+
+    /// The arguments as one object, and those by keyword. A single argument stands for itself.
+    fn primals<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: &[Array],
+    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyDict>>)> {
+        if let [array] = inputs
+            && self.tree.is_flat(2, 1)
+        {
+            return Ok((object(py, array.clone())?, None));
+        }
+        let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+        Ok((unwrapped(&args)?, kwargs))
+    }
+
     /// Values of the arguments that have no derivative, in order, and all others as a tuple.
     fn parted<'py>(
         &self,
@@ -180,12 +199,11 @@ impl CallRules {
         let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
         match rule.style {
             Style::Listed { two, .. } => {
-                let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
-                let (primals, kwargs) = (unwrapped(&args)?, kwargs.as_ref());
+                let (primals, kwargs) = self.primals(py, &call.inputs)?;
                 if two {
-                    fun.call((primals, cotangents), kwargs)
+                    fun.call((primals, cotangents), kwargs.as_ref())
                 } else {
-                    fun.call((primals, cotangents, shape.rebuild(py, &call.outputs)?), kwargs)
+                    fun.call((primals, cotangents, shape.rebuild(py, &call.outputs)?), kwargs.as_ref())
                 }
             }
             Style::Split => {
@@ -326,11 +344,19 @@ impl Rules for CallRules {
         })
     }
 
-    fn body(&self, _: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
+    fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+        run(|py| {
+            let (arrays, shape) = call_tree(self.fun.bind(py), &self.tree, inputs)?;
+            keep(&self.slot, shape);
+            Ok(Ok(arrays))
+        })
+    }
+
+    fn body(&self, inputs: &[Array]) -> Result<Outputs> {
         run(|py| {
             let (args, kwargs) = arguments(py, &self.tree, inputs)?;
             let result = self.fun.bind(py).call(args, kwargs.as_ref())?;
-            Ok(Ok(tree::flatten(&numbers_as_arrays(py, &result)?)?.0))
+            Ok(Ok(tree::flatten(&numbers_as_arrays(py, &result)?)?.0.into()))
         })
     }
 

@@ -8,9 +8,20 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
 
+/// A code object outside, which is kept so that its address stays its own.
+struct Outside {
+    code: Py<PyAny>,
+    file: Arc<str>,
+    /// Instructions that called, and their lines: to count those takes longer than the rest.
+    lines: Vec<(i32, u32)>,
+}
+
+/// How many lines are kept.
+const LINES: usize = 16;
+
 thread_local! {
-    /// The file name of the last code object outside, which is kept so that its address stays its own.
-    static LAST: RefCell<Option<(Py<PyAny>, Arc<str>)>> = const { RefCell::new(None) };
+    /// The last code object outside.
+    static LAST: RefCell<Option<Outside>> = const { RefCell::new(None) };
     /// Code objects that are passed by: kept for the same reason, and few, for they live as long as the package.
     static WITHIN: RefCell<Vec<Py<PyAny>>> = const { RefCell::new(Vec::new()) };
 }
@@ -30,7 +41,7 @@ pub fn user(py: Python<'_>) -> Option<Site> {
     let mut frame = innermost(py);
     while let Some(here) = frame {
         if let Some(file) = outside(code(&here)) {
-            return Some(Site { file, line: line(&here) });
+            return Some(Site { file, line: line_outside(&here) });
         }
         let back = here.getattr(intern!(py, "f_back"));
         frame = back.ok().filter(|back| !back.is_none());
@@ -54,6 +65,24 @@ fn line(frame: &Bound<'_, PyAny>) -> u32 {
     line.max(0) as u32
 }
 
+/// The line of a frame of the last code object outside.
+fn line_outside(frame: &Bound<'_, PyAny>) -> u32 {
+    let at = frame.getattr(intern!(frame.py(), "f_lasti")).and_then(|at| at.extract::<i32>());
+    let Ok(at) = at else { return line(frame) };
+    LAST.with_borrow_mut(|last| {
+        let Some(Outside { lines, .. }) = last else { return line(frame) };
+        if let Some(&(_, line)) = lines.iter().find(|(known, _)| *known == at) {
+            return line;
+        }
+        let line = line(frame);
+        if lines.len() == LINES {
+            lines.clear();
+        }
+        lines.push((at, line));
+        line
+    })
+}
+
 fn file(code: &Bound<'_, PyAny>) -> String {
     let name = code.getattr(intern!(code.py(), "co_filename"));
     name.map_or_else(|_| "?".into(), |name| name.to_string())
@@ -63,7 +92,7 @@ fn file(code: &Bound<'_, PyAny>) -> String {
 /// imports. Calls come from the same lines again and again, so all but the first take a comparison.
 fn outside(code: Bound<'_, PyAny>) -> Option<Arc<str>> {
     let known = LAST.with_borrow(|last| match last {
-        Some((known, file)) if known.is(&code) => Some(file.clone()),
+        Some(outside) if outside.code.is(&code) => Some(outside.file.clone()),
         _ => None,
     });
     if known.is_some() || WITHIN.with_borrow(|within| within.iter().any(|known| known.is(&code))) {
@@ -77,7 +106,8 @@ fn outside(code: Bound<'_, PyAny>) -> Option<Arc<str>> {
         return None;
     }
     let file: Arc<str> = name.into();
-    let before = LAST.with_borrow_mut(|last| last.replace((code.unbind(), file.clone())));
+    let fresh = Outside { code: code.unbind(), file: file.clone(), lines: Vec::new() };
+    let before = LAST.with_borrow_mut(|last| last.replace(fresh));
     drop(before);
     Some(file)
 }

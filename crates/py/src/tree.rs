@@ -157,6 +157,12 @@ impl Tree {
         KNOWN.get_or_init(|| std::array::from_fn(make)).get(count)
     }
 
+    /// The structure of an array by itself.
+    pub fn of_one() -> &'static Tree {
+        static KNOWN: OnceLock<Tree> = OnceLock::new();
+        KNOWN.get_or_init(|| Tree(Arc::new(vec![Part::Leaf])))
+    }
+
     /// A tree of this structure around other arrays.
     pub fn rebuild<'py>(&self, py: Python<'py>, arrays: &[Array]) -> PyResult<Bound<'py, PyAny>> {
         if let ([Part::Leaf], [array]) = (&self.0[..], arrays) {
@@ -174,6 +180,9 @@ impl Tree {
 
     /// A tree of this structure, filled otherwise.
     pub fn fill<'py>(&self, py: Python<'py>, fill: &mut dyn Fill<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let [Part::Leaf] = self.0[..] {
+            return fill.leaf();
+        }
         self.build(py, &mut 0, fill, Rest::Filled)
     }
 

@@ -3,13 +3,13 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullback::Array;
 use pullback::transform::{self, Out, batch_size};
+use pullback::{Array, Inputs, Outputs};
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::args::Given;
 use crate::array::PyArray;
@@ -180,10 +180,15 @@ pub fn kept(slot: &Slot) -> PyResult<Tree> {
     tree.ok_or_else(|| convert::broken("[call] expected the function to be called"))
 }
 
-/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
-pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Vec<Array>, Tree)> {
+/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure. Most results are one array.
+pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Outputs, Tree)> {
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
-    tree::flatten(&fun.call(&args, kwargs.as_ref())?)
+    let result = fun.call(&args, kwargs.as_ref())?;
+    if let Ok(array) = result.cast_exact::<PyArray>() {
+        return Ok((smallvec![array.get().get()], Tree::of_one().clone()));
+    }
+    let (arrays, tree) = tree::flatten(&result)?;
+    Ok((arrays.into(), tree))
 }
 
 /// Calls `fun` where no transform is open, on arguments in objects of their own, as under one: what it does to them in
@@ -249,7 +254,7 @@ pub fn flatten_call(
     py: Python<'_>,
     args: &Bound<'_, PyTuple>,
     kwargs: Option<&Bound<'_, PyDict>>,
-) -> PyResult<(Vec<Array>, Tree)> {
+) -> PyResult<(Inputs, Tree)> {
     if kwargs.is_none_or(|kwargs| kwargs.is_empty())
         && let Some(tree) = Tree::of_arrays(args.len())
         && all_arrays(args)
@@ -257,7 +262,8 @@ pub fn flatten_call(
         let array = |arg: Bound<'_, PyAny>| Ok(arg.cast_exact::<PyArray>()?.get().get());
         return Ok((args.iter().map(array).collect::<PyResult<_>>()?, tree.clone()));
     }
-    tree::flatten(both(py, args, kwargs)?.as_any())
+    let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
+    Ok((arrays.into(), tree))
 }
 
 /// Positional and keyword arguments of a tree of both.

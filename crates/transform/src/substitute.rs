@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use pullback_base::Result;
 use pullback_core::custom::{CustomCall, Owner};
-use pullback_core::node::Inputs;
 use pullback_core::origin::{self, How};
-use pullback_core::{Array, Key, Node, NodeKind, place};
+use pullback_core::{Array, Inputs, Key, Node, NodeKind, Outputs, place};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::walk::{all_edges, id, sorted};
 
@@ -123,20 +122,20 @@ fn rebuild_with(
     let mut known: FxHashMap<Key, Array> = from.iter().map(Array::key).zip(to.iter().cloned()).collect();
     for node in order {
         let get = |x: &Array| known.get(&x.key()).cloned().unwrap_or_else(|| x.clone());
-        let inputs: Vec<Array> = node.with_inputs(|inputs| inputs.iter().map(get).collect());
+        let inputs: Inputs = node.with_inputs(|inputs| inputs.iter().map(get).collect());
         let _here = place::on(Some(node.device));
         let _from = origin::from(node, How::Copy);
-        let new: Vec<Array> = match &node.kind {
-            NodeKind::Alias => vec![inputs[0].alias(node.trace)],
+        let new: Outputs = match &node.kind {
+            NodeKind::Alias => smallvec![inputs[0].alias(node.trace)],
             NodeKind::Op(op, params) => {
-                Array::apply_all(op, params.clone(), &inputs.iter().collect::<Vec<_>>())?.into_vec()
+                Array::apply_all(op, params.clone(), &inputs.iter().collect::<SmallVec<[_; 3]>>())?
             }
             NodeKind::Custom => match node.custom() {
                 Some(call) => match (owner(&call), call.body.get()) {
                     (None, Some(body)) => body.outs.iter().map(get).collect(),
                     (owner, _) => {
                         let owner = owner.unwrap_or_else(|| call.owner.clone());
-                        call.over(owner, node, inputs, &get).outputs().into_vec()
+                        call.over(owner, node, inputs, &get).outputs()
                     }
                 },
                 // It has forgotten what it depended on since it was listed, and stands for its elements.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::fence::after;
-use pullback_core::custom::{Call, CustomCall, Function, Mapped, Offers, Owner, Rules, Value};
-use pullback_core::{Array, Node};
+use pullback_core::custom::{Call, CustomCall, Mapped, Offers, Owner, Rules, Value};
+use pullback_core::{Array, Node, Outputs};
 
 use crate::custom::apart;
 use crate::custom::door::boundary;
@@ -167,22 +167,7 @@ impl Traced {
 fn continued(record: &Arc<Record>, over: &Arc<[Array]>, call: &CustomCall) -> Owner {
     let inner = &call.owner;
     let place = Place { record: record.clone(), over: over.clone() };
-    let rules = Arc::new(Continued { inner: inner.rules.clone(), place: place.clone() });
-    if call.body.get().is_some() && !rules.offers().vmap {
-        return Owner { func: inner.func.clone(), rules };
-    }
-    // The body has yet to be run, or will be again where a vmap rule gives the value: it may have captured something as
-    // well.
-    let fun = inner.func.clone();
-    let func = Function {
-        id: fun.id,
-        name: fun.name.clone(),
-        args: fun.args.clone(),
-        missing: fun.missing,
-        captured: fun.captured,
-        fun: Box::new(move |x| place.all(&place.run(|| (fun.fun)(x))?, x)),
-    };
-    Owner { func: Arc::new(func), rules }
+    Owner { func: inner.func.clone(), rules: Arc::new(Continued { inner: inner.rules.clone(), place }) }
 }
 
 /// Arguments in place of leaves.
@@ -258,8 +243,12 @@ impl Rules for Continued {
         Ok((self.place.all(&outs, inputs)?, axes))
     }
 
-    fn body(&self, func: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
-        self.place.all(&self.place.run(|| self.inner.body(func, inputs))?, inputs)
+    fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+        self.place.all(&self.place.run(|| self.inner.run(inputs))?, inputs).map(Outputs::from_vec)
+    }
+
+    fn body(&self, inputs: &[Array]) -> Result<Outputs> {
+        self.place.all(&self.place.run(|| self.inner.body(inputs))?, inputs).map(Outputs::from_vec)
     }
 
     fn batched(&self) -> Option<Arc<dyn Rules>> {

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::rules::{Call, Function, Rules};
 use crate::array::Array;
-use crate::node::{Inputs, Node};
+use crate::node::{Inputs, Node, Outputs, copied};
 
 /// The line that called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +53,8 @@ pub struct Owner {
 /// captured arrays stand in it as they are.
 #[allow(missing_docs)]
 pub struct Body {
-    pub leaves: Vec<Array>,
-    pub outs: Vec<Array>,
+    pub leaves: Inputs,
+    pub outs: Outputs,
     /// Nothing between outputs and leaves is numbered below this.
     pub number: u64,
 }
@@ -86,13 +86,13 @@ impl CustomCall {
     }
 
     /// The node of this call.
-    pub fn into_node(self, inputs: Vec<Array>, avals: Vec<Aval>) -> Arc<Node> {
-        Node::custom_call(self, Inputs::from_vec(inputs), SmallVec::from_vec(avals))
+    pub fn into_node(self, inputs: Inputs, avals: SmallVec<[Aval; 1]>) -> Arc<Node> {
+        Node::custom_call(self, inputs, avals)
     }
 
     /// What a rule is told of the call.
     pub fn describe(&self, node: &Arc<Node>, needs: &[bool]) -> Call {
-        let outputs = node.outputs().into_vec();
+        let outputs = node.outputs();
         let kept = |r: &Residual| match r {
             Residual::Array(array) => array.clone(),
             Residual::Output(i) => outputs[*i].clone(),
@@ -100,9 +100,9 @@ impl CustomCall {
         Call {
             func: self.owner.func.clone(),
             site: self.site.clone(),
-            inputs: node.with_inputs(|inputs| inputs[..self.arity].to_vec()),
+            inputs: node.with_inputs(|inputs| copied(&inputs[..self.arity])),
             residuals: self.residuals.as_ref().map(|list| list.iter().map(kept).collect()),
-            needs: needs[..self.arity].to_vec(),
+            needs: needs[..self.arity].into(),
             node: Some(node.clone()),
             outputs,
         }
@@ -113,23 +113,25 @@ impl CustomCall {
         &self,
         owner: Owner,
         node: &Node,
-        inputs: Vec<Array>,
+        inputs: Inputs,
         get: &dyn Fn(&Array) -> Array,
     ) -> Arc<Node> {
-        let all = |arrays: &[Array]| arrays.iter().map(get).collect::<Vec<_>>();
         let residual = |r: &Residual| match r {
             Residual::Array(array) => Residual::Array(get(array)),
             Residual::Output(i) => Residual::Output(*i),
         };
-        let over =
-            |body: &Body| Body { leaves: all(&body.leaves), outs: all(&body.outs), number: body.number };
+        let over = |body: &Body| Body {
+            leaves: body.leaves.iter().map(get).collect(),
+            outs: body.outs.iter().map(get).collect(),
+            number: body.number,
+        };
         let mut call = CustomCall::new(owner, self.site.clone(), self.arity);
         call.residuals = self.residuals.as_ref().map(|list| list.iter().map(residual).collect());
         call.function = self.function.as_ref().map(over);
         if let Some(body) = self.body.get() {
             call = call.with_body(over(body));
         }
-        call.into_node(inputs, node.avals.to_vec())
+        call.into_node(inputs, node.avals.clone())
     }
 
     /// Arrays the call holds besides the node's inputs.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pullback_base::{Result, Scalar};
+use smallvec::SmallVec;
 
 use super::call::Site;
 use crate::array::Array;
-use crate::node::Node;
+use crate::node::{Inputs, Node, Outputs};
 
 /// What happens where a derivative has no rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub fn fresh_id() -> usize {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// A function that has rules, of as many arrays as it has argument names.
+/// What is known of a function that has rules, of as many arrays as it has argument names.
 pub struct Function {
     /// Calls of one user's function share it, whatever their static arguments. See `fresh_id`.
     pub id: usize,
@@ -49,8 +50,6 @@ pub struct Function {
     pub name: Arc<str>,
     /// Paths of the array arguments, for messages: `x`, `params['w']`.
     pub args: Arc<[String]>,
-    /// The body.
-    pub fun: Box<BodyFn>,
     /// See `Missing`.
     pub missing: Missing,
     /// See `Captured`.
@@ -94,13 +93,13 @@ pub struct Call {
     /// The line that called.
     pub site: Site,
     /// The arguments.
-    pub inputs: Vec<Array>,
+    pub inputs: Inputs,
     /// The results.
-    pub outputs: Vec<Array>,
+    pub outputs: Outputs,
     /// What the rule's forward pass kept.
-    pub residuals: Option<Vec<Array>>,
+    pub residuals: Option<Inputs>,
     /// Which arguments need a gradient.
-    pub needs: Vec<bool>,
+    pub needs: SmallVec<[bool; 4]>,
     /// For rules of our own, that work on the recorded body.
     pub node: Option<Arc<Node>>,
 }
@@ -172,12 +171,20 @@ pub trait Rules: Send + Sync {
         unreachable!("not offered")
     }
 
+    /// The function itself. Rules that stand beside a function, as those of `Custom`, are not asked.
+    ///
+    /// # Errors
+    /// What the user's code raises.
+    fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+        unreachable!("not offered")
+    }
+
     /// The function itself, with results such as its vmap rule has.
     ///
     /// # Errors
     /// What the user's code raises.
-    fn body(&self, func: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
-        (func.fun)(inputs)
+    fn body(&self, inputs: &[Array]) -> Result<Outputs> {
+        self.run(inputs)
     }
 
     /// By what name the function knows an array that it captured, for messages.

@@ -18,6 +18,9 @@ use crate::stack::{self, Kind, Trace};
 /// The arguments of a call, at least one of them mapped by every vmap through which a derivative will come back.
 pub(crate) fn apart<'a>(owner: &Owner, args: &'a [Array]) -> Result<Cow<'a, [Array]>> {
     let mut args = Cow::Borrowed(args);
+    if !stack::any_vmap() {
+        return Ok(args);
+    }
     // Rules of our own are linear, and so are jvp rules; a body sees to the calls in it. A vmap rule, where it is
     // differentiated, sees all examples at once and cannot.
     let offers = owner.rules.offers();
@@ -37,6 +40,9 @@ pub(crate) fn apart<'a>(owner: &Owner, args: &'a [Array]) -> Result<Cow<'a, [Arr
 /// The arguments of a record, each of them mapped: a call in it may depend on any one alone.
 pub(crate) fn each(args: &[Array]) -> Result<Vec<Array>> {
     let mut args = args.to_vec();
+    if !stack::any_vmap() {
+        return Ok(args);
+    }
     for vmap in maps(&args) {
         let unmapped = unmapped(&vmap, &args)?;
         tie(&vmap, &mut args, &unmapped)?;
@@ -67,9 +73,6 @@ fn tie(vmap: &Arc<VmapTrace>, args: &mut [Array], which: &[usize]) -> Result<()>
 /// Active maps with a derivative outside of them that may reach the arguments. What a record depends on is a
 /// matter of its calls: only what it captured is looked at while it is made.
 fn maps(args: &[Array]) -> Vec<Arc<VmapTrace>> {
-    if !stack::any_vmap() {
-        return vec![];
-    }
     let inexact = args.iter().filter(|arg| arg.is_inexact());
     let Some(number) = inexact.map(Array::number).max() else { return vec![] };
     let active = stack::active();

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use pullback_base::Result;
-use pullback_core::custom::{
-    Body, Call, Captured, CustomCall, Function, Offers, Owner, Residual, Rules, Site, Value,
-};
+use pullback_core::custom::{Body, Call, Captured, CustomCall, Offers, Owner, Residual, Rules, Site, Value};
 use pullback_core::trace::as_ever;
-use pullback_core::{Array, Node};
+use pullback_core::{Array, Inputs, Node, Outputs};
 
 use super::check;
 use super::derive::{call_jvp, call_vjp, recorded, run_function};
@@ -45,12 +43,12 @@ impl Batched {
         entries.extend(more.iter().filter_map(|(g, axis)| Some(entry(g.as_ref()?, axis))));
         map(self.trace.size, Some(self.trace.clone()), &entries, |leaves| {
             let mut leaves = leaves.iter().cloned();
-            let mut take = |n: usize| leaves.by_ref().take(n).collect::<Vec<_>>();
+            let mut take = |n: usize| leaves.by_ref().take(n).collect::<Inputs>();
             let one = Call {
                 func: call.func.clone(),
                 site: call.site.clone(),
                 inputs: take(call.inputs.len()),
-                outputs: take(call.outputs.len()),
+                outputs: take(call.outputs.len()).into_iter().collect(),
                 residuals: call.residuals.as_ref().map(|list| take(list.len())),
                 needs: call.needs.clone(),
                 node: None,
@@ -70,13 +68,12 @@ impl Rules for Batched {
         Offers { vmap: false, forward: false, body: self.by_rule || inner.body, ..inner }
     }
 
-    fn body(&self, _: &Function, inputs: &[Array]) -> Result<Vec<Array>> {
-        let Owner { func, rules } = &self.inner;
+    fn body(&self, inputs: &[Array]) -> Result<Outputs> {
         let entries: Vec<Entry> =
             inputs.iter().zip(&self.axes).map(|(x, axis)| Entry::new(x.clone(), *axis)).collect();
         let size = self.trace.size;
         let outs = map(size, Some(self.trace.clone()), &entries, |leaves| {
-            Ok(rules.body(func, leaves)?.into_iter().map(Some).collect())
+            Ok(self.inner.rules.body(leaves)?.into_iter().map(Some).collect())
         })?;
         outs.into_iter().flatten().map(|out| out.at(0, size)).collect()
     }
@@ -133,7 +130,7 @@ fn replay_kept(trace: &Arc<VmapTrace>, kept: &Option<Vec<Residual>>) -> Result<O
     kept.as_ref().map(|list| list.iter().map(each).collect()).transpose()
 }
 
-fn finish(mut call: CustomCall, kept: Option<Vec<KeptEntry>>, inputs: Vec<Array>, body: Body) -> Arc<Node> {
+fn finish(mut call: CustomCall, kept: Option<Vec<KeptEntry>>, inputs: Inputs, body: Body) -> Arc<Node> {
     let residual = |kept: KeptEntry| match kept {
         KeptEntry::Array(entry) => Residual::Array(entry.array),
         KeptEntry::Output(i) => Residual::Output(i),
@@ -156,13 +153,13 @@ pub(crate) fn by_rule(
     let inputs: Vec<Array> = entries.iter().map(|entry| entry.array.clone()).collect();
     let trace = stack::open(Kind::Rule(vmap.number));
     let number = trace.number;
-    let leaves: Vec<Array> = inputs.iter().map(|x| x.alias(number)).collect();
+    let leaves: Inputs = inputs.iter().map(|x| x.alias(number)).collect();
     let within = door::within(owner, "vmap rule");
     let mapped = owner.rules.vmap(&leaves, &axes, vmap.size).map_err(|error| check::at(error, site))?;
     drop(within);
     drop(trace);
     check::mapped(&owner.func.name, site, &mapped, vmap.size)?;
-    let (mut outs, mut uniform) = (Vec::new(), Vec::new());
+    let (mut outs, mut uniform) = (Outputs::new(), Vec::new());
     for (array, axis) in mapped.0.into_iter().zip(mapped.1) {
         // An output without the axis gets it here: its cotangents still come one per example.
         let out = Entry::new(array, axis).at(0, vmap.size)?;
@@ -184,7 +181,7 @@ pub(crate) fn by_rule(
         hide(&mut hidden, more);
         call.function = Some(function);
     }
-    Ok((finish(call, kept, [inputs, hidden].concat(), Body { leaves, outs, number }), uniform))
+    Ok((finish(call, kept, [inputs, hidden].concat().into(), Body { leaves, outs, number }), uniform))
 }
 
 pub(crate) enum Step {
@@ -221,7 +218,7 @@ pub(crate) fn replay(
     let count = if owner.func.captured == Captured::Argument { owner.func.args.len() } else { custom.arity };
     let over = |body: &Body| -> Result<Body> {
         let leaves = body.leaves[..count].iter().map(|leaf| entry(leaf).array).collect();
-        let outs = body.outs.iter().map(|out| entry(out).at(0, vmap.size)).collect::<Result<Vec<Array>>>()?;
+        let outs = body.outs.iter().map(|out| entry(out).at(0, vmap.size)).collect::<Result<Outputs>>()?;
         Ok(Body { leaves, outs, number: body.number })
     };
     let [body, function] = bodies.map(|body| body.map(over).transpose());
@@ -230,7 +227,7 @@ pub(crate) fn replay(
     let kept = replay_kept(vmap, &custom.residuals)?;
     // What was captured is looked for again: an array without the batch axis has been repeated, and the body now
     // ends at the repetition.
-    let mut roots = body.outs.clone();
+    let mut roots = body.outs.to_vec();
     roots.extend(kept.iter().flatten().filter_map(|kept| match kept {
         KeptEntry::Array(entry) => Some(entry.array.clone()),
         KeptEntry::Output(_) => None,
@@ -250,7 +247,7 @@ pub(crate) fn replay(
     }
     let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, false), custom.site.clone(), arity);
     call.function = function;
-    Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat(), body), uniform))
+    Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat().into(), body), uniform))
 }
 
 /// Adds hidden inputs that are not there yet.

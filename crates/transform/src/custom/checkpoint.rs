@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use pullback_base::{Error, Result};
 use pullback_core::custom::fence::{self, after};
 use pullback_core::custom::{
-    Body, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
+    Body, BodyFn, Call, Captured, CustomCall, Function, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
 use pullback_core::op::Kernel;
-use pullback_core::{Array, Key, Node, NodeKind, Params, trace};
+use pullback_core::{Array, Inputs, Key, Node, NodeKind, Outputs, Params, trace};
 use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::smallvec;
 
 use super::derive::{pull_some, recorded};
 use super::door::call;
@@ -89,15 +90,11 @@ pub fn checkpoint_with(
         id: fresh_id(),
         name: "checkpoint".into(),
         args: (0..args.len()).map(|i| i.to_string()).collect(),
-        fun: Box::new(move |x| {
-            let _within = Within::enter();
-            f(x)
-        }),
         missing: Missing::Derive,
         captured: Captured::Argument,
     };
     let func = Arc::new(func);
-    let rules = Arc::new(Checkpoint { policy, held: OnceLock::new() });
+    let rules = Arc::new(Checkpoint { fun: Arc::new(f), policy, held: OnceLock::new() });
     let outs = call(&Owner { func: func.clone(), rules: rules.clone() }, site, args)?;
     if DEPTH.get() == 0
         && let Some(custom) = outs.first().and_then(|out| out.node().custom())
@@ -107,7 +104,7 @@ pub fn checkpoint_with(
         let kept = kept_by(&rules.policy, body).into_iter();
         let _ = rules.held.set(kept.flat_map(|kept| [viewed(kept.computed), kept.there]).collect());
     }
-    Ok(outs)
+    Ok(outs.into_vec())
 }
 
 thread_local! {
@@ -237,6 +234,9 @@ fn instead(again: Array, saved: &Array, site: &Site) -> Array {
         fn offers(&self) -> Offers {
             Offers { vjp: true, jvp: true, ..Offers::default() }
         }
+        fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+            Ok(inputs.into())
+        }
         fn vjp(&self, _: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
             Ok(cotangents.to_vec().into())
         }
@@ -249,18 +249,18 @@ fn instead(again: Array, saved: &Array, site: &Site) -> Array {
         id: fresh_id(),
         name: "checkpoint_name".into(),
         args: ["a".into()].into(),
-        fun: Box::new(|x| Ok(x.to_vec())),
         missing: Missing::Derive,
         captured: Captured::Constant,
     };
     let owner = Owner { func: Arc::new(func), rules: Arc::new(Pass) };
-    let body = Body { leaves: vec![again.alias(number)], outs: vec![saved.clone()], number };
+    let body = Body { leaves: smallvec![again.alias(number)], outs: smallvec![saved.clone()], number };
     let call = CustomCall::new(owner, site.clone(), 1).with_body(body);
     let aval = saved.aval().clone();
-    Array::output(&call.into_node(vec![again, saved.clone()], vec![aval]), 0)
+    Array::output(&call.into_node(smallvec![again, saved.clone()], smallvec![aval]), 0)
 }
 
 struct Checkpoint {
+    fun: Arc<BodyFn>,
     policy: Policy,
     /// What is kept, so that it is still there when the results have been computed before the cotangents come.
     held: OnceLock<Vec<Array>>,
@@ -276,6 +276,11 @@ fn recorded_call(call: &Call) -> Result<(Arc<Node>, Arc<CustomCall>)> {
 impl Rules for Checkpoint {
     fn offers(&self) -> Offers {
         Offers { vjp: true, jvp: true, ..Offers::default() }
+    }
+
+    fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+        let _within = Within::enter();
+        (self.fun)(inputs).map(Outputs::from_vec)
     }
 
     /// The recorded body again, over copies of the arguments that wait for the cotangent. The function itself is
@@ -300,9 +305,9 @@ impl Rules for Checkpoint {
         };
         let number = trace::next();
         let copy = |x: &Array| Ok(after(x, start)?.alias(number));
-        let copies: Vec<Array> = call.inputs.iter().map(copy).collect::<Result<_>>()?;
+        let copies: Inputs = call.inputs.iter().map(copy).collect::<Result<_>>()?;
         let outs = substitute(&body.outs, &body.leaves, &copies, body.number, &put)?;
-        let again = Body { leaves: copies, outs, number };
+        let again = Body { leaves: copies, outs: outs.into(), number };
         Ok(pull_some(&again, cotangents, &again.leaves, &call.needs, &[])?.into())
     }
 
@@ -314,6 +319,7 @@ impl Rules for Checkpoint {
     }
 
     fn batched(&self) -> Option<Arc<dyn Rules>> {
-        Some(Arc::new(Checkpoint { policy: self.policy.clone(), held: OnceLock::new() }))
+        let (fun, policy) = (self.fun.clone(), self.policy.clone());
+        Some(Arc::new(Checkpoint { fun, policy, held: OnceLock::new() }))
     }
 }

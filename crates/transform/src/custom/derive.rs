@@ -7,7 +7,7 @@ use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::fence::once;
 use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner, Site};
 use pullback_core::trace::Live;
-use pullback_core::{Array, Node};
+use pullback_core::{Array, Inputs, Node};
 
 use super::check::{self, at};
 use super::door::{self, run, run_forward, warn};
@@ -187,10 +187,10 @@ pub(crate) fn run_function(
     args: &[Array],
     number: u64,
 ) -> Result<(Body, Vec<Array>)> {
-    let leaves: Vec<Array> = args.iter().map(|arg| arg.alias(number)).collect();
+    let leaves: Inputs = args.iter().map(|arg| arg.alias(number)).collect();
     let outs = {
         let _within = door::within(owner, "body");
-        owner.rules.body(&owner.func, &leaves).map_err(|error| at(error, site))?
+        owner.rules.body(&leaves).map_err(|error| at(error, site))?
     };
     let captured = door::captured(owner, site, &outs, &leaves, number)?;
     Ok((Body { leaves, outs, number }, captured))

@@ -1,12 +1,15 @@
 //! How a call becomes a node, whatever language it comes from.
 
 use std::cell::RefCell;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use pullback_base::{Aval, Result};
 use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
-use pullback_core::{Array, Node, origin};
+use pullback_core::node::copied;
+use pullback_core::{Array, Inputs, Node, Outputs, origin};
 use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
 
 use super::apart::apart;
 use super::batched;
@@ -32,10 +35,10 @@ use crate::walk::{id, visited};
 ///
 /// # Errors
 /// What the function or, under a vmap, its vmap rule answers; `Rule` for a capture that is not allowed.
-pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
+pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Outputs> {
     if !stack::any_active() {
         // Nothing can look back at this call: the node would be for nobody.
-        return (owner.func.fun)(args).map_err(|error| at(error, &site));
+        return owner.rules.run(args).map_err(|error| at(error, &site));
     }
     let offers = owner.rules.offers();
     let args = &apart(owner, args)?[..];
@@ -44,7 +47,7 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
     {
         let (value, uniform) = batched::by_rule(&vmap, owner, &site, &entries, &None)?;
         let one = |aval: &Aval| aval.reshaped(aval.shape.without(0));
-        let avals: Vec<Aval> = value.avals.iter().map(one).collect();
+        let avals: SmallVec<[Aval; 1]> = value.avals.iter().map(one).collect();
         // The body stays untouched, unless traces inside this vmap have to know what it captured: derivatives,
         // if captures have any, and maps and records that the rule's own captures belong to. Only running it
         // tells.
@@ -53,22 +56,22 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Vec<Array>> {
             && stack::maybe_differentiated(u64::MAX, vmap.number)
             || value.inputs()[args.len()..].iter().any(inside);
         let node = if ask {
-            record(owner, &site, args, false)?
+            record(owner, site, args, false)?
         } else {
-            CustomCall::new(owner.clone(), site, args.len()).into_node(args.to_vec(), avals)
+            CustomCall::new(owner.clone(), site, args.len()).into_node(args.into(), avals)
         };
         vmap.set(&node, value.outputs(), &uniform);
-        return Ok(node.outputs().into_vec());
+        return Ok(node.outputs());
     }
     let number = args.iter().map(Array::number).max().unwrap_or(0);
     let forward = offers.forward && stack::maybe_differentiated(number, 0) && !running(owner);
-    Ok(record(owner, &site, args, forward)?.outputs().into_vec())
+    Ok(record(owner, site, args, forward)?.outputs())
 }
 
 /// Runs the body (or the forward pass of the rule) on leaves of its own, and makes the node.
-fn record(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<Arc<Node>> {
-    let (mut body, residuals, captured) = run(owner, site, args, forward)?;
-    let mut inputs = args.to_vec();
+fn record(owner: &Owner, site: Site, args: &[Array], forward: bool) -> Result<Arc<Node>> {
+    let (mut body, residuals, captured) = run(owner, &site, args, forward)?;
+    let mut inputs = copied(args);
     let mut arity = inputs.len();
     inputs.extend(captured.iter().cloned());
     if owner.func.captured == Captured::Argument {
@@ -76,7 +79,7 @@ fn record(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<A
         body.leaves.extend(captured);
     }
     let avals = body.outs.iter().map(|out| out.aval().clone()).collect();
-    let mut call = CustomCall::new(owner.clone(), site.clone(), arity).with_body(body);
+    let mut call = CustomCall::new(owner.clone(), site, arity).with_body(body);
     call.residuals = residuals;
     Ok(call.into_node(inputs, avals))
 }
@@ -87,17 +90,17 @@ pub(crate) type Run = (Body, Option<Vec<Residual>>, Vec<Array>);
 pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<Run> {
     let trace = stack::open(Kind::Inner);
     let number = trace.number;
-    let leaves: Vec<Array> = args.iter().map(|arg| arg.alias(number)).collect();
+    let leaves: Inputs = args.iter().map(|arg| arg.alias(number)).collect();
     let (outs, kept) = if forward {
         let (outs, kept) = run_forward(owner, &leaves).map_err(|error| at(error, site))?;
-        (outs, Some(kept))
+        (outs.into(), Some(kept))
     } else {
         let _within = within(owner, "body");
-        ((owner.func.fun)(&leaves).map_err(|error| at(error, site))?, None)
+        (owner.rules.run(&leaves).map_err(|error| at(error, site))?, None)
     };
     drop(trace);
-    let roots: Vec<Array> = outs.iter().chain(kept.iter().flatten()).cloned().collect();
-    let captured = captured(owner, site, &roots, &leaves, number)?;
+    let roots = outs.iter().chain(kept.iter().flatten());
+    let captured = captured(owner, site, roots, &leaves, number)?;
     let residuals = kept.map(|kept| {
         let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
         kept.into_iter()
@@ -109,14 +112,15 @@ pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> 
 
 /// What a body captured, if its policy allows any. What is only mapped is no offence: no gradient can be lost;
 /// if one is to come by, it does when the body is batched.
-pub(crate) fn captured(
+pub(crate) fn captured<'a>(
     owner: &Owner,
     site: &Site,
-    roots: &[Array],
+    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator + Clone>,
     leaves: &[Array],
     number: u64,
 ) -> Result<Vec<Array>> {
-    let found = boundary(roots, leaves, number);
+    let roots = roots.into_iter();
+    let found = boundary(roots.clone(), leaves, number);
     if owner.func.captured == Captured::Error && !found.is_empty() {
         for array in ends(roots, leaves, number, differentiated) {
             // A number may be that of a closed trace, and an error must not be a guess.
@@ -133,7 +137,11 @@ pub(crate) fn captured(
 
 /// Where a body ends without having reached a leaf of its own: at arrays numbered below it. Of these, the ones
 /// that may depend on an active trace.
-pub(crate) fn boundary(roots: &[Array], leaves: &[Array], number: u64) -> Vec<Array> {
+pub(crate) fn boundary<'a>(
+    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator>,
+    leaves: &[Array],
+    number: u64,
+) -> Vec<Array> {
     ends(roots, leaves, number, |_| usize::MAX)
 }
 
@@ -146,13 +154,18 @@ fn differentiated(node: &Node) -> usize {
     }
 }
 
-fn ends(roots: &[Array], leaves: &[Array], number: u64, count: fn(&Node) -> usize) -> Vec<Array> {
-    let ends: FxHashSet<usize> = leaves.iter().map(|leaf| id(leaf.node())).collect();
-    let (mut found, mut seen) = (Vec::new(), FxHashSet::default());
-    let mut stack: Vec<Array> = roots.iter().rev().cloned().collect();
+fn ends<'a>(
+    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator>,
+    leaves: &[Array],
+    number: u64,
+    count: fn(&Node) -> usize,
+) -> Vec<Array> {
+    let (mut found, mut seen, mut ends) = (Vec::new(), Few::default(), Few::default());
+    leaves.iter().for_each(|leaf| _ = ends.insert(id(leaf.node())));
+    let mut stack: SmallVec<[Array; 8]> = roots.into_iter().rev().cloned().collect();
     while let Some(array) = stack.pop() {
         visited(1);
-        if ends.contains(&id(array.node())) || !seen.insert(array.key()) {
+        if ends.has(&id(array.node())) || !seen.insert(array.key()) {
             continue;
         }
         if array.number() >= number {
@@ -165,6 +178,31 @@ fn ends(roots: &[Array], leaves: &[Array], number: u64, count: fn(&Node) -> usiz
         }
     }
     found
+}
+
+/// A set whose first members are looked through: most bodies are a few operations.
+#[derive(Default)]
+struct Few<T> {
+    first: SmallVec<[T; 8]>,
+    more: FxHashSet<T>,
+}
+
+impl<T: Eq + Hash> Few<T> {
+    fn has(&self, key: &T) -> bool {
+        self.first.contains(key) || !self.more.is_empty() && self.more.contains(key)
+    }
+
+    /// Whether it is new.
+    fn insert(&mut self, key: T) -> bool {
+        if self.first.contains(&key) {
+            return false;
+        }
+        if self.first.len() < self.first.inline_size() {
+            self.first.push(key);
+            return true;
+        }
+        self.more.insert(key)
+    }
 }
 
 /// Says of new nodes that this rule makes them. Rules of our own are nothing that a user wrote.

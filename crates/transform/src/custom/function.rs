@@ -4,10 +4,10 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_base::Result;
-use pullback_core::Array;
 use pullback_core::custom::{
-    Call, Captured, Function, Mapped, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
+    BodyFn, Call, Captured, Function, Mapped, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
+use pullback_core::{Array, Outputs};
 
 use super::door;
 
@@ -47,11 +47,10 @@ impl Custom {
             id: fresh_id(),
             name: name.into(),
             args: args.iter().map(|arg| arg.to_string()).collect(),
-            fun: Box::new(fun),
             missing: Missing::Derive,
             captured: Captured::Constant,
         };
-        Custom { func: Arc::new(func), rules: Arc::default() }
+        Custom { func: Arc::new(func), rules: Arc::new(Closures::of(fun)) }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Function, &mut Closures)) -> Custom {
@@ -144,7 +143,7 @@ impl Custom {
     /// What the function or, under a vmap, its vmap rule answers; `Rule` for a capture that is not allowed.
     #[track_caller]
     pub fn call(&self, args: &[Array]) -> Result<Vec<Array>> {
-        door::call(&self.owner(), here(Location::caller()), args)
+        Ok(door::call(&self.owner(), here(Location::caller()), args)?.into_vec())
     }
 }
 
@@ -156,9 +155,9 @@ fn dense(values: &[Option<Array>], like: &[Array]) -> Vec<Array> {
     values.iter().zip(like).map(|(value, x)| value.clone().unwrap_or_else(|| x.zeros_like())).collect()
 }
 
-/// Rules given as closures, before those of a trait object.
-#[derive(Default)]
+/// A function and its rules given as closures, before those of a trait object.
 struct Closures {
+    fun: Box<BodyFn>,
     forward: Option<Box<ForwardFn>>,
     vjp: Option<Box<DerivativeFn>>,
     jvp: Option<Box<DerivativeFn>>,
@@ -168,6 +167,11 @@ struct Closures {
 }
 
 impl Closures {
+    fn of(fun: impl Fn(&[Array]) -> Result<Vec<Array>> + Send + Sync + 'static) -> Closures {
+        let fun = Box::new(fun);
+        Closures { fun, forward: None, vjp: None, jvp: None, vmap: None, once: false, base: None }
+    }
+
     fn base(&self) -> &dyn Rules {
         self.base.as_deref().expect("only what is offered is asked for")
     }
@@ -185,6 +189,10 @@ impl Rules for Closures {
             once: self.once || base.once,
             body: false,
         }
+    }
+
+    fn run(&self, inputs: &[Array]) -> Result<Outputs> {
+        (self.fun)(inputs).map(Outputs::from_vec)
     }
 
     fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
