@@ -1,7 +1,7 @@
 """Elements counted, and functions whose result has as many elements as were found.
 
-A size that nobody gives is looked up: what is needed for it is computed at once. While a function is traced there
-is nothing to look up, and the size has to be given.
+A size that nobody gives is looked up: what is needed for it is computed at once. While a function is traced
+there is nothing to look up, and the size has to be given.
 """
 
 from typing import Any, NamedTuple
@@ -29,7 +29,9 @@ def _found(op: str, name: str, count: array) -> int:
     """The element of `count`, which an argument `name` could have said."""
     found = value(count)
     if found is None:
-        raise ValueError(f"[{op}] expected {name} while this is traced, got None: the size of the result is data")
+        raise ValueError(
+            f"[{op}] expected {name} while this is traced, got None: the size of the result is data"
+        )
     return int(found)
 
 
@@ -52,13 +54,15 @@ def unique(
 ) -> Any:
     """Return the distinct elements of the flattened array in ascending order; with flags, a tuple of more.
 
-    `size` says how many there are in the result; without it they are counted, which computes `a`. Where there are
-    fewer, what follows them is `fill_value`, or the smallest of them, and has a count of 0; where there are more,
-    the largest are left out, and elements that are equal to these have the last index in `inverse`.
+    `size` says how many there are in the result; without it they are counted, which computes `a`. Where
+    there are fewer, what follows them is `fill_value`, or the smallest of them, and has a count of 0; where
+    there are more, the largest are left out, and elements that are equal to these have the last index in
+    `inverse`.
 
-    With flags, what follows the elements is where each occurs first (`return_index`, `uint32`), which of them each
-    element of `a` is, in the shape of `a` (`return_inverse`, `uint32`), and how often each occurs (`return_counts`,
-    `int32`). NaN is different from everything, NaN included. Complex numbers have no order, and are refused.
+    With flags, what follows the elements is where each occurs first (`return_index`, `uint32`), which of
+    them each element of `a` is, in the shape of `a` (`return_inverse`, `uint32`), and how often each occurs
+    (`return_counts`, `int32`). NaN is different from everything, NaN included. Complex numbers have no
+    order, and are refused.
 
     >>> pb.unique(pb.array([3, 1, 3, 2]))
     array([1, 2, 3], dtype=int32)
@@ -99,7 +103,7 @@ class UniqueInverse(NamedTuple):
 
 
 def unique_all(x: Any, /, *, size: int | None = None) -> UniqueAll:
-    """Return distinct elements, where each occurs first, which of them each element is, and how often each occurs.
+    """Return distinct elements, where each occurs first, which each element is, and how often each occurs.
 
     >>> pb.unique_all(pb.array([3, 1, 3])).counts
     array([1, 2], dtype=int32)
@@ -137,8 +141,8 @@ def unique_values(x: Any, /, *, size: int | None = None) -> array:
 def flatnonzero(a: Any, *, size: int | None = None) -> array:
     """Return the positions in the flattened array of elements that are not zero, in `uint32`.
 
-    `size` says how many there are in the result; without it they are counted, which computes `a`. Where there are
-    fewer, what follows them is the number of elements of `a`, where nothing is.
+    `size` says how many there are in the result; without it they are counted, which computes `a`. Where
+    there are fewer, what follows them is the number of elements of `a`, where nothing is.
 
     >>> pb.flatnonzero(pb.array([0, 5, 0, 7]))
     array([1, 3], dtype=uint32)
@@ -155,7 +159,8 @@ def _positions(op: str, x: array, size: int | None) -> array:
 def nonzero(a: Any, *, size: int | None = None) -> tuple[array, ...]:
     """Return the positions of elements that are not zero: an array in `uint32` for each axis.
 
-    `size` is as `flatnonzero` has it; where there are fewer elements, positions on the first axis are its size.
+    `size` is as `flatnonzero` has it; where there are fewer elements, positions on the first axis are its
+    size.
 
     >>> pb.nonzero(pb.array([[0, 5], [7, 0]]))
     (array([0, 1], dtype=uint32), array([1, 0], dtype=uint32))
@@ -188,10 +193,11 @@ def _apart(x: array, at: array) -> tuple[array, ...]:
 
 
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int | None = None) -> array:
-    """Return how often each number from 0 occurs among integers, or the sums of the `weights` of its occurrences.
+    """Return how often each number from 0 occurs among integers, or the sum of the `weights` where it does.
 
-    The result has `length` elements, and numbers beyond it are left out; without it the largest number says how many
-    there are, `minlength` at least, which computes `x`. Counts are in `int32`, sums in the type of the weights.
+    The result has `length` elements, and numbers beyond it are left out; without it the largest number says
+    how many there are, `minlength` at least, which computes `x`. Counts are in `int32`, sums in the type of
+    the weights.
 
     >>> pb.bincount(pb.array([1, 3, 1]))
     array([0, 2, 0, 1], dtype=int32)
@@ -221,9 +227,9 @@ def histogram(
 ) -> tuple[array, array]:
     """Return how many elements lie in each bin, or the sums of their `weights`, and the edges of the bins.
 
-    `bins` is a number of bins of one width over `range`, or over all of `a`; or their edges, ascending. A bin has its
-    lower edge, and the last one its upper edge too; what lies in none is left out. With `density`, the result is
-    divided by its sum and the widths.
+    `bins` is a number of bins of one width over `range`, or over all of `a`; or their edges, ascending. A
+    bin has its lower edge, and the last one its upper edge too; what lies in none is left out. With
+    `density`, the result is divided by its sum and the widths.
 
     >>> pb.histogram(pb.array([1.0, 2.0, 2.5, 4.0]), bins=3)
     (array([1, 2, 1], dtype=int32), array([1., 2., 3., 4.], dtype=float32))
@@ -232,7 +238,9 @@ def histogram(
     if weights is not None:
         weights = array(weights)
         if weights.size != x.size:
-            raise ValueError(f"[histogram] expected a weight for each of {x.size} elements, got shape {weights.shape}")
+            raise ValueError(
+                f"[histogram] expected a weight for each of {x.size} elements, got shape {weights.shape}"
+            )
         weights = weights.reshape(-1)
     edges = _edges(x, bins, range)
     count = edges.size - 1
