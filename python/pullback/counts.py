@@ -276,5 +276,5 @@ def _edges(x: array, bins: Any, range: tuple[Any, Any] | None) -> array:
     half = _core.where(low == high, array(0.5, dtype), array(0, dtype))
     low, high = low - half, high + half
     steps = _core.arange(bins + 1).astype(dtype)
-    edges = low + (high - low) * (steps / bins)
+    edges = steps * ((high - low) / bins) + low
     return _core.where(steps == bins, high, edges)
