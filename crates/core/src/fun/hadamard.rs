@@ -58,7 +58,7 @@ pub fn hadamard_transform(x: &Array, scale: Option<f64>) -> Result<Array> {
         factors.push(sylvester(size, y.dtype())?);
         left /= size;
     }
-    let rows = if n == 0 { 0 } else { x.size() / n };
+    let rows = x.shape().iter().rev().skip(1).product();
     let mut z = reshape(&y, Shape::from([rows, 1, n]))?;
     for factor in factors.iter().rev() {
         let size = factor.shape()[0];

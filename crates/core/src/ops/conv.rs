@@ -170,7 +170,8 @@ fn by_definition(params: &Params, x: &[(&Aval, &[f64])], out: &Aval) -> Vec<f64>
         for k in 0..kernel.size() {
             let step = |(&k, (slide, &t)): (&usize, (&Slide, &usize))| {
                 let at = (t * slide.stride + k * slide.dilation) as isize - slide.low;
-                (at >= 0 && at as usize % slide.spread == 0).then_some(at as usize / slide.spread)
+                let at = usize::try_from(at).ok()?;
+                at.is_multiple_of(slide.spread).then_some(at / slide.spread)
             };
             let of_kernel = index(&kernel, k);
             let meets: Option<Vec<usize>> =

@@ -83,7 +83,7 @@ pub(super) unsafe fn run(part: &Part, memory: Memory) -> Result<()> {
     let windows = if lie == Lie::Rows { part.n * part.windows() } else { part.windows() };
     let steps = depth.div_ceil(step).max(1);
     let tasks = part.g * windows.div_ceil(rows);
-    let cuts = if tasks == 0 { 1 } else { (TASKS / tasks).min(depth / (2 * DEPTH)).clamp(1, steps) };
+    let cuts = TASKS.checked_div(tasks).unwrap_or(1).min(depth / (2 * DEPTH)).clamp(1, steps);
     let deep = steps.div_ceil(cuts);
     let table = table(part, lie);
     let plan = Plan { part, memory, lie, table, kernels, depth, step, deep, rows, windows, multiply };
