@@ -148,7 +148,9 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
     all.push(matmul::text(dtype, pullback_compile::program::computing(dtype), false));
     all.push(matmul::parts_text(dtype));
-    all.extend((0..3).map(|spatial| conv::text(dtype, spatial)));
+    all.extend((0..3).map(|spatial| conv::direct_text(dtype, spatial)));
+    all.extend((1..3).map(|spatial| conv::tiled_text(dtype, dtype, spatial)));
+    all.push(conv::tiled_text(dtype, pullback_compile::program::computing(dtype), 1));
     for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));
