@@ -4,6 +4,7 @@ A size that nobody gives is looked up: what is needed for it is computed at once
 there is nothing to look up, and the size has to be given.
 """
 
+import operator
 from typing import Any, NamedTuple
 
 from pullback import _core
@@ -256,13 +257,16 @@ def _edges(x: array, bins: Any, range: tuple[Any, Any] | None) -> array:
     if isinstance(bins, str):
         raise TypeError(f"[histogram] expected a number of bins or their edges, got {bins!r}")
     dtype = x.dtype if issubdtype(x.dtype, floating) else _core.float32
-    if not isinstance(bins, int):
+    try:
+        count = operator.index(bins)
+    except TypeError:
         edges = array(bins)
         if edges.ndim != 1 or edges.size < 2:
-            raise ValueError(f"[histogram] expected two edges or more on one axis, got shape {edges.shape}")
+            text = f"two edges or more on one axis, got shape {edges.shape}"
+            raise ValueError(f"[histogram] expected {text}") from None
         return edges.astype(_core.result_type(edges, dtype))
-    if bins < 1:
-        raise ValueError(f"[histogram] expected at least one bin, got {bins}")
+    if count < 1:
+        raise ValueError(f"[histogram] expected at least one bin, got {count}")
     if range is not None:
         low, high = array(range[0], dtype), array(range[1], dtype)
         ends = value(low), value(high)
@@ -275,6 +279,6 @@ def _edges(x: array, bins: Any, range: tuple[Any, Any] | None) -> array:
     # All elements in one place: a width of one around it.
     half = _core.where(low == high, array(0.5, dtype), array(0, dtype))
     low, high = low - half, high + half
-    steps = _core.arange(bins + 1).astype(dtype)
-    edges = steps * ((high - low) / bins) + low
-    return _core.where(steps == bins, high, edges)
+    steps = _core.arange(count + 1).astype(dtype)
+    edges = steps * ((high - low) / count) + low
+    return _core.where(steps == count, high, edges)

@@ -221,6 +221,7 @@ def test_histogram_at_its_ends(device):
     assert counts.tolist() == [1, 2, 1] and counts.dtype == pb.int32
     assert edges.tolist() == [1.0, 2.0, 3.0, 4.0] and edges.dtype == pb.float32
     assert [part.tolist() for part in pb.histogram(pb.zeros(0), 2)] == [[0, 0], [0.0, 0.5, 1.0]]
+    assert pb.histogram(pb.zeros(3), np.int64(2))[0].tolist() == [0, 3]
     assert [part.tolist() for part in pb.histogram(pb.ones(3), 2)] == [[0, 3], [0.5, 1.0, 1.5]]
     x = pb.array([[0.0, 1.0], [5.0, 9.0]])
     assert pb.vmap(lambda x: pb.histogram(x, 2)[1])(x).tolist() == [[0.0, 0.5, 1.0], [5.0, 7.0, 9.0]]
