@@ -290,3 +290,13 @@ def test_positions_far_outside_are_not_read():
         assert 0 <= x[pb.array([far])].item() <= 9
         y = pb.zeros(10).at[pb.array([far])].add(1.0)
         assert y.shape == (10,) and 0 <= y.sum().item() <= 1
+
+
+def test_an_array_is_written_into_itself(device):
+    """Its memory is not taken over while it is still read."""
+
+    def turned(x):
+        y = x * 2
+        return pb.put_along_axis(y, pb.array([3, 2, 1, 0]), y, axis=0)
+
+    near(turned(pb.array([1.0, 2.0, 3.0, 4.0])), [8.0, 6.0, 4.0, 2.0])

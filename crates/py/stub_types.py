@@ -86,6 +86,24 @@ TYPES = {
     "allow_col_major": "bool",
     "slice_size": "int | Sequence[int]",
     "M": "int",
+    "stride": "int | Sequence[int]",
+    "padding": "int | Sequence[int]",
+    "dilation": "int | Sequence[int]",
+    "kernel_dilation": "int | Sequence[int]",
+    "input_dilation": "int | Sequence[int]",
+    "output_padding": "int | Sequence[int]",
+    "groups": "int",
+    "flip": "bool",
+    "strides": "int | Sequence[int] | None",
+    "lhs_indices": "_ArrayLike | None",
+    "rhs_indices": "_ArrayLike | None",
+    "sorted_indices": "bool",
+    "block_size": "int",
+    "mask_out": "_ArrayLike | None",
+    "mask_lhs": "_ArrayLike | None",
+    "mask_rhs": "_ArrayLike | None",
+    "right": "_ArrayLike | None",
+    "left": "_ArrayLike | None",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -112,6 +130,10 @@ LOCAL = {
     ("truncated_normal", "shape"): "int | Sequence[int] | None",
     ("bernoulli", "shape"): "int | Sequence[int] | None",
     ("categorical", "shape"): "int | Sequence[int] | None",
+    ("conv_general", "padding"): "int | Sequence[int] | tuple[int | Sequence[int], int | Sequence[int]]",
+    ("as_strided", "shape"): "int | Sequence[int] | None",
+    ("hadamard_transform", "scale"): "float | None",
+    ("digitize", "right"): "bool",
 }
 MANY_AXES = {
     "sum",

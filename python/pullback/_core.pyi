@@ -700,6 +700,10 @@ def _graph(fun: Callable[..., Any], names: list[str], args: tuple[Any, ...], kwa
 def _watch_start(infinite: bool, warn: bool) -> None: ...
 def _watch_stop(finish: bool) -> None: ...
 def _record(fun: Callable[..., Any], example_args: tuple[Any, ...]) -> Any: ...
+def _unique(a: _ArrayLike, size: int, fill_value: _ArrayLike | None = None, *, stream: _StreamOrDevice = None) -> tuple[array, array, array, array]: ...
+def _count_distinct(a: _ArrayLike) -> array: ...
+def _flat_nonzero(a: _ArrayLike, size: int) -> array: ...
+def _bincount(a: _ArrayLike, weights: _ArrayLike | None, size: int) -> array: ...
 def _branch(fun: Callable[..., Any], taken: array, *operands: Any) -> Any: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -787,6 +791,17 @@ def array_equal(a: _ArrayLike, b: _ArrayLike, *, equal_nan: bool = False, stream
     >>> pb.array_equal(pb.array([1, 2]), pb.array([1, 2])).item()
     True
     """
+def as_strided(a: _ArrayLike, /, shape: int | Sequence[int] | None = None, strides: int | Sequence[int] | None = None, offset: int = 0, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Elements of the flattened array from `offset` on, in another shape and with any strides, in elements. Without a shape
+    it has that of the array, and without strides elements follow each other. An element may be seen more than once:
+    derivatives add up. What would lie outside of the array is refused.
+
+    >>> pb.as_strided(pb.arange(5), (3, 3), (1, 1))
+    array([[0, 1, 2],
+           [1, 2, 3],
+           [2, 3, 4]], dtype=int32)
+    """
 def astype(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements as another type.
@@ -834,6 +849,15 @@ def bitwise_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = No
     """Elementwise exclusive or of bits, with broadcasting."""
 def blackman(M: int, *, stream: _StreamOrDevice = None) -> array:
     """Blackman's window of `M` samples: `0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1))`."""
+def block_masked_mm(a: _ArrayLike, b: _ArrayLike, /, block_size: int = 64, mask_out: _ArrayLike | None = None, mask_lhs: _ArrayLike | None = None, mask_rhs: _ArrayLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Products of matrices whose blocks of `block_size` rows and columns are masked: those of the product, of `a` and of `b`.
+    A mask has a number for each block. Where a mask of booleans is false there are zeros; other masks are multiplied with.
+
+    >>> mask = pb.array([[True, False]])
+    >>> pb.block_masked_mm(pb.ones((32, 64)), pb.ones((64, 1)), 32, mask_lhs=mask)[0].item()
+    32.0
+    """
 def broadcast_arrays(*arrays: _ArrayLike, stream: _StreamOrDevice = None) -> list[array]:
     """
     Arrays broadcast to one shape.
@@ -919,6 +943,70 @@ def conjugate(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """
 def contiguous(a: _ArrayLike, /, allow_col_major: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """The array itself: elements always lie in the order of the axes, last axis first, once they are computed."""
+def conv1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, K, C_in / groups)` over an input `(N, L, C_in)`: sums of products at every place where a
+    kernel lies within the input, `stride` apart, with `padding` zeros at both ends. Elements of a kernel are
+    `dilation` apart, and kernels of each of `groups` see channels of that group.
+
+    >>> x = pb.array([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1)
+    >>> pb.conv1d(x, pb.array([1.0, 10.0]).reshape(1, 2, 1)).reshape(-1)
+    array([21., 32., 43.], dtype=float32)
+    """
+def conv2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, KH, KW, C_in / groups)` over an input `(N, H, W, C_in)`, as `conv1d` has them; numbers are
+    for both axes, or a pair of them.
+
+    >>> pb.conv2d(pb.ones((1, 4, 4, 3)), pb.ones((5, 3, 3, 3)), padding=1).shape
+    (1, 4, 4, 5)
+    """
+def conv3d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, KD, KH, KW, C_in / groups)` over an input `(N, D, H, W, C_in)`, as `conv1d` has them;
+    numbers are for all three axes, or three of them.
+
+    >>> pb.conv3d(pb.ones((1, 4, 4, 4, 2)), pb.ones((5, 3, 3, 3, 2)), stride=(1, 1, 2)).shape
+    (1, 2, 2, 1, 5)
+    """
+def conv_general(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] | tuple[int | Sequence[int], int | Sequence[int]] = 0, kernel_dilation: int | Sequence[int] = 1, input_dilation: int | Sequence[int] = 1, groups: int = 1, flip: bool = False, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, .., C_in / groups)` over an input `(N, .., C_in)`, with any number of axes between. Numbers are
+    for all of these, or a list with one for each; padding may be a pair, of what is before and what is behind. Elements of
+    the input are `input_dilation` apart, with zeros between them. With `flip`, kernels are read backwards.
+
+    >>> x = pb.array([1.0, 2.0, 3.0]).reshape(1, 3, 1)
+    >>> w = pb.array([1.0, 10.0]).reshape(1, 2, 1)
+    >>> pb.conv_general(x, w, padding=([1], [0]), flip=True).reshape(-1)
+    array([ 1., 12., 23.], dtype=float32)
+    """
+def conv_transpose1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, K, C_in / groups)` spread over an input `(N, L, C_in)`: each element of the input adds a
+    kernel times itself to the result, `stride` apart. `padding` elements of the result are cut off at both ends, and
+    `output_padding` of them put behind. It is what `conv1d` needs for its derivative, up to which channels are called
+    those of the input.
+
+    >>> x = pb.array([1.0, 2.0]).reshape(1, 2, 1)
+    >>> pb.conv_transpose1d(x, pb.array([1.0, 10.0]).reshape(1, 2, 1), stride=2).reshape(-1)
+    array([ 1., 10.,  2., 20.], dtype=float32)
+    """
+def conv_transpose2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, KH, KW, C_in / groups)` spread over an input `(N, H, W, C_in)`, as `conv_transpose1d` has
+    them; numbers are for both axes, or a pair of them.
+
+    >>> pb.conv_transpose2d(pb.ones((1, 4, 4, 3)), pb.ones((5, 2, 2, 3)), stride=2).shape
+    (1, 8, 8, 5)
+    """
+def conv_transpose3d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Kernels `weight (C_out, KD, KH, KW, C_in / groups)` spread over an input `(N, D, H, W, C_in)`, as
+    `conv_transpose1d` has them; numbers are for all three axes, or three of them.
+
+    >>> pb.conv_transpose3d(pb.ones((1, 2, 2, 2, 2)), pb.ones((5, 2, 2, 2, 2)), stride=2).shape
+    (1, 4, 4, 4, 5)
+    """
 def convolve(a: _ArrayLike, v: _ArrayLike, /, mode: str = 'full', *, stream: _StreamOrDevice = None) -> array:
     """
     The convolution of two sequences: all of it (`"full"`), as much of its middle as the longer sequence has
@@ -993,6 +1081,14 @@ def diff(a: _ArrayLike, /, n: int = 1, axis: int = -1, *, stream: _StreamOrDevic
 
     >>> pb.diff(pb.array([1, 4, 9]))
     array([3, 5], dtype=int32)
+    """
+def digitize(x: _ArrayLike, bins: _ArrayLike, right: bool = False, *, stream: _StreamOrDevice = None) -> array:
+    """
+    In which bin each element lies: bin `i` goes from `bins[i - 1]` to `bins[i]`, its lower end included, or its upper one
+    with `right`. Bins ascend or descend, which nothing checks.
+
+    >>> pb.digitize(pb.array([0.5, 1.0, 9.0]), pb.array([0.0, 1.0, 2.0]))
+    array([1, 2, 3], dtype=uint32)
     """
 def divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient, with broadcasting. Integers and booleans are divided as `float32`."""
@@ -1088,6 +1184,16 @@ def full(shape: int | Sequence[int], vals: _ArrayLike, dtype: _DtypeLike | None 
     """
 def full_like(a: _ArrayLike, vals: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """Every element equal to a number, of the shape and type of an array."""
+def gather_mm(a: _ArrayLike, b: _ArrayLike, /, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
+    """
+    Products of matrices of `a` and `b`, picked by their positions among all matrices that the leading axes hold. Positions
+    broadcast with each other, and with the leading axes of an operand without positions. That they are sorted changes
+    nothing.
+
+    >>> a = pb.array([[[1.0]], [[2.0]], [[3.0]]])
+    >>> pb.gather_mm(a, a, pb.array([0, 2]), pb.array([1, 1])).reshape(-1)
+    array([2., 6.], dtype=float32)
+    """
 def gelu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a` times the normal distribution function of `a`."""
 def gelu_approx(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1127,6 +1233,14 @@ def greater(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) 
     """Elementwise `a > b`, with broadcasting."""
 def greater_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a >= b`, with broadcasting."""
+def hadamard_transform(a: _ArrayLike, scale: float | None = None, stream: _StreamOrDevice = None) -> array:
+    """
+    The Walsh-Hadamard transform along the last axis: the product with a matrix of 1 and -1 whose rows are orthogonal, times
+    `scale`. Without a scale, lengths stay. The axis has `m 2 ** k` elements, where `m` is 1, 12, 20 or 28.
+
+    >>> pb.hadamard_transform(pb.array([1.0, 2.0, 3.0, 4.0]), scale=1)
+    array([10., -2., -4.,  0.], dtype=float32)
+    """
 def hamming(M: int, *, stream: _StreamOrDevice = None) -> array:
     """Hamming's window of `M` samples: `0.54 - 0.46 cos(2 pi n / (M - 1))`."""
 def hanning(M: int, *, stream: _StreamOrDevice = None) -> array:
@@ -1158,6 +1272,14 @@ def inner(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) ->
 
     >>> pb.inner(pb.array([1, 2]), pb.array([3, 4])).item()
     11
+    """
+def interp(x: _ArrayLike, xp: _ArrayLike, fp: _ArrayLike, left: _ArrayLike | None = None, right: _ArrayLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The function through the points `xp`, `fp`, straight in between, at `x`. Before the first point it is `left`, or the first
+    value; behind the last one `right`, or the last value. `xp` ascends, which nothing checks.
+
+    >>> pb.interp(pb.array([0.5, 1.5, 9.0]), pb.array([0.0, 1.0, 2.0]), pb.array([0.0, 10.0, 30.0]))
+    array([ 5., 20., 30.], dtype=float32)
     """
 def is_available(device: _StreamOrDevice) -> bool:
     """
@@ -1507,6 +1629,15 @@ def searchsorted(sorted_sequence: _ArrayLike, values: _ArrayLike, /, side: str =
 
     >>> pb.searchsorted(pb.array([1, 2, 2, 4]), pb.array([0, 2, 5]))
     array([0, 1, 4], dtype=uint32)
+    """
+def segmented_mm(a: _ArrayLike, b: _ArrayLike, /, segments: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Products of matrices `(M, K)` and `(K, N)` over segments of `K` alone: `segments (.., 2)` holds where each begins and
+    ends, and the result is `(.., M, N)`.
+
+    >>> a = pb.array([[1.0, 2.0, 3.0]])
+    >>> pb.segmented_mm(a, a.T, pb.array([[0, 1], [1, 3]])).reshape(-1)
+    array([ 1., 13.], dtype=float32)
     """
 def set_cache_limit(limit: int) -> int:
     """

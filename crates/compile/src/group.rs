@@ -213,7 +213,7 @@ impl Partitioner<'_> {
         id
     }
 
-    /// Makes an operand of a whole kernel such as it must be: in order, but for the strides that a product takes.
+    /// Makes an operand of a whole kernel such as it must be: in order, but for kernels that take any strides.
     fn whole_operand(&mut self, id: Id, shape: &Shape, call: &WholeCall, device: Device) {
         let fits = match &self.found[id as usize] {
             Found::Const(_) => false,
@@ -222,8 +222,7 @@ impl Partitioner<'_> {
                 true
             }
             Found::At(_, layout) => {
-                let any = matches!(call.whole, pullback_kernels::Whole::Matmul);
-                layout.is_contiguous() || (any && layout.reshape(shape).is_some())
+                layout.is_contiguous() || (call.whole.takes_strides() && layout.reshape(shape).is_some())
             }
         };
         if !fits {

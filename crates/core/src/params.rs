@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Dtype, Shape};
+use pullback_kernels::Slide;
 
 use crate::callback::HostCall;
 
@@ -34,6 +35,14 @@ pub enum Params {
         axis: usize,
         reverse: bool,
         inclusive: bool,
+    },
+    /// How windows slide along each spatial axis.
+    Slides(Vec<Slide>),
+    /// A view of shape `shape` into elements in order: from `offset`, `strides[axis]` apart.
+    Strided {
+        shape: Shape,
+        strides: Vec<isize>,
+        offset: usize,
     },
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
@@ -72,7 +81,10 @@ impl Params {
     /// As `axis`.
     pub fn shape(&self) -> &Shape {
         match self {
-            Params::Shape(shape) | Params::Slice { shape, .. } | Params::Place { shape, .. } => shape,
+            Params::Shape(shape)
+            | Params::Slice { shape, .. }
+            | Params::Place { shape, .. }
+            | Params::Strided { shape, .. } => shape,
             other => unreachable!("expected a shape, found {other:?}"),
         }
     }

@@ -94,7 +94,9 @@ impl Cpu {
         });
         let sources: SmallVec<[whole::Source; 4]> = sources.collect::<Result<_>>()?;
         let donor = match (&whole.whole, step.inputs.first()) {
-            (Whole::Scatter(_), Some(x)) => donor(step, aval, slots).filter(|&slot| slot == x.slot),
+            // An array that is also written into itself is read while it is written.
+            (Whole::Scatter(_), Some(x)) => donor(step, aval, slots)
+                .filter(|&slot| slot == x.slot && !step.inputs[1..].iter().any(|other| other.slot == slot)),
             _ => None,
         };
         let block = match donor {

@@ -8,6 +8,7 @@
 mod backend;
 mod classes;
 mod code;
+mod conv;
 mod fuse;
 mod gather;
 mod group;

@@ -2,7 +2,7 @@
 
 use gemm::Parallelism;
 use half::f16;
-use pullback_base::{Buffer, Dtype, Result};
+use pullback_base::{Buffer, Dtype, Result, Shape};
 use pullback_kernels::Isa;
 use pullback_kernels::array::{place, product};
 use pullback_kernels::element::Truth;
@@ -29,14 +29,16 @@ pub(crate) struct Sizes {
     pub n: usize,
 }
 
-/// A product of two matrices (the first of each side's batch), written row after row, on so many threads.
+/// A product of two matrices (the first of each side's batch), written row after row or added to what is there, on so
+/// many threads.
 #[derive(Clone, Copy)]
-struct Product {
-    sizes: Sizes,
-    out: *mut u8,
-    a: Side,
-    b: Side,
-    threads: usize,
+pub(crate) struct Product {
+    pub sizes: Sizes,
+    pub out: *mut u8,
+    pub a: Side,
+    pub b: Side,
+    pub add: bool,
+    pub threads: usize,
 }
 // SAFETY: products that run at one time write elsewhere.
 unsafe impl Send for Product {}
@@ -44,7 +46,7 @@ unsafe impl Send for Product {}
 unsafe impl Sync for Product {}
 
 /// Something that multiplies matrices of one type.
-trait Multiply: Sync {
+pub(crate) trait Multiply: Sync {
     /// Picoseconds per product of two elements, on one thread.
     fn cost(&self) -> usize;
 
@@ -53,7 +55,7 @@ trait Multiply: Sync {
     unsafe fn multiply(&self, product: Product);
 }
 
-/// The crate `gemm`.
+/// The crate `gemm`, with nothing and one.
 struct Library<T>(T, T);
 
 impl<T: Copy + Sync + 'static> Multiply for Library<T> {
@@ -62,7 +64,7 @@ impl<T: Copy + Sync + 'static> Multiply for Library<T> {
     }
 
     // SAFETY: the trait's promise.
-    unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, threads }: Product) {
+    unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, add, threads }: Product) {
         let parallelism = if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None };
         // SAFETY: the caller's promise.
         unsafe {
@@ -73,14 +75,14 @@ impl<T: Copy + Sync + 'static> Multiply for Library<T> {
                 out.cast::<T>(),
                 1,
                 n as isize,
-                false,
+                add,
                 a.ptr.cast::<T>(),
                 a.col,
                 a.row,
                 b.ptr.cast::<T>(),
                 b.col,
                 b.row,
-                self.0,
+                if add { self.1 } else { self.0 },
                 self.1,
                 false,
                 false,
@@ -100,19 +102,22 @@ impl<T: product::Ring> Multiply for Loops<T> {
     }
 
     // SAFETY: the trait's promise.
-    unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, threads }: Product) {
+    unsafe fn multiply(&self, Product { sizes: Sizes { m, k, n, .. }, out, a, b, add, threads }: Product) {
         let matrix = |side: Side, from: usize| product::Matrix {
             ptr: side.ptr.cast::<T>().wrapping_offset(from as isize * side.row),
             row: side.row,
             col: side.col,
         };
-        let shared = Product { sizes: Sizes { b: 1, m, k, n }, out, a, b, threads };
+        let shared = Product { sizes: Sizes { b: 1, m, k, n }, out, a, b, add, threads };
         threads::ranges(threads, m, |rows| {
             let Product { out, a, b, .. } = { &shared };
             // SAFETY: rows of this part alone; the rest is the caller's promise.
             unsafe {
                 let out = std::slice::from_raw_parts_mut(out.cast::<T>().add(rows.start * n), rows.len() * n);
                 let (a, b) = (matrix(*a, rows.start), matrix(*b, 0));
+                if !add {
+                    out.fill(T::ZERO);
+                }
                 product::product(self.0, out, a, b, (k, n), &mut Vec::new());
             }
         });
@@ -120,7 +125,7 @@ impl<T: product::Ring> Multiply for Loops<T> {
 }
 
 /// What multiplies elements of a type, if anything does without converting them.
-fn multiplier(dtype: Dtype, isa: Isa, sizes: Sizes) -> Option<Box<dyn Multiply>> {
+pub(crate) fn multiplier(dtype: Dtype, isa: Isa, sizes: Sizes) -> Option<Box<dyn Multiply>> {
     fn loops<T: product::Ring>(isa: Isa) -> Option<Box<dyn Multiply>> {
         Some(Box::new(Loops::<T>(isa, std::marker::PhantomData)))
     }
@@ -198,19 +203,37 @@ pub(crate) unsafe fn matmul(
 /// As `matmul`.
 unsafe fn widen(dtype: Dtype, isa: Isa, side: Side, shape: [usize; 3]) -> Result<(CpuBuffer, Side)> {
     let shape = [if side.batch == 0 { 1 } else { shape[0] }, shape[1], shape[2]];
-    let count = shape.iter().product::<usize>();
-    let (narrow, wide) = (CpuBuffer::new(count * dtype.size())?, CpuBuffer::new(count * 4)?);
+    // SAFETY: the caller's promise.
+    let wide = unsafe { widened(dtype, isa, side.ptr, &[side.batch, side.row, side.col], &shape)? };
     let (row, batch) = (shape[2] as isize, (shape[1] * shape[2]) as isize);
-    // SAFETY: the caller's promise; both blocks have room for all elements.
-    unsafe {
-        let strides = [side.batch, side.row, side.col];
-        place::copy(narrow.ptr(), &[batch, row, 1], side.ptr, &strides, &shape, dtype.size());
-        let out = std::slice::from_raw_parts_mut(wide.ptr(), count * 4);
-        cast(dtype, Dtype::F32, isa)(out, narrow.host().unwrap_or_default(), &[], &[], &[]);
-    }
     let batch = if side.batch == 0 { 0 } else { batch };
     let side = Side { ptr: wide.ptr(), batch, row, col: 1 };
     Ok((wide, side))
+}
+
+/// Half floats in single, in order.
+///
+/// # Safety
+/// `ptr` is valid at all elements of type `dtype` that shape and strides reach.
+///
+/// # Errors
+/// `Memory` without room.
+pub(crate) unsafe fn widened(
+    dtype: Dtype,
+    isa: Isa,
+    ptr: *const u8,
+    strides: &[isize],
+    shape: &[usize],
+) -> Result<CpuBuffer> {
+    let own = Shape::new(shape);
+    let (narrow, wide) = (CpuBuffer::new(own.size() * dtype.size())?, CpuBuffer::new(own.size() * 4)?);
+    // SAFETY: the caller's promise; both blocks have room for all elements.
+    unsafe {
+        place::copy(narrow.ptr(), &own.strides(), ptr, strides, shape, dtype.size());
+        let out = std::slice::from_raw_parts_mut(wide.ptr(), own.size() * 4);
+        cast(dtype, Dtype::F32, isa)(out, narrow.host().unwrap_or_default(), &[], &[], &[]);
+    }
+    Ok(wide)
 }
 
 /// # Safety
@@ -224,7 +247,7 @@ unsafe fn batches(multiply: &dyn Multiply, dtype: Dtype, mut sizes: Sizes, out: 
     let each = sizes.m * sizes.n * sizes.k * multiply.cost();
     let parts = threads::parts(each * sizes.b, usize::MAX);
     let size = dtype.size();
-    let one = Product { sizes: Sizes { b: 1, ..sizes }, out, a, b, threads: parts };
+    let one = Product { sizes: Sizes { b: 1, ..sizes }, out, a, b, add: false, threads: parts };
     let at = |batch: usize, threads: usize| {
         let Product { sizes, out, a, b, .. } = { &one };
         let side = |side: &Side| Side {
@@ -232,7 +255,7 @@ unsafe fn batches(multiply: &dyn Multiply, dtype: Dtype, mut sizes: Sizes, out: 
             ..*side
         };
         let out = out.wrapping_add(batch * sizes.m * sizes.n * size);
-        Product { sizes: *sizes, out, a: side(a), b: side(b), threads }
+        Product { sizes: *sizes, out, a: side(a), b: side(b), add: false, threads }
     };
     if parts > 1 && sizes.b >= 4 * parts {
         threads::ranges(parts, sizes.b, |range| {

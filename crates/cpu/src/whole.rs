@@ -10,6 +10,7 @@ use pullback_kernels::tile::cast::Convert;
 use pullback_kernels::{Isa, Scatter, Whole, with_element, with_real};
 use rayon::slice::ParallelSliceMut;
 
+use crate::conv;
 use crate::matmul::{Side, Sizes, matmul};
 use crate::threads;
 
@@ -56,9 +57,12 @@ pub(crate) unsafe fn run(
     if count.is_some_and(|count| sources.len() != count) || step.shapes.len() != sources.len() {
         return Err(Error::internal(format!("[{:?}] got {} operands", step.whole, sources.len())));
     }
-    if let Whole::Matmul = step.whole {
+    match &step.whole {
         // SAFETY: the caller's promise.
-        return unsafe { product(step, isa, sources, out) };
+        Whole::Matmul => return unsafe { product(step, isa, sources, out) },
+        // SAFETY: the caller's promise.
+        Whole::Conv(slides) => return unsafe { conv::run(step, slides, isa, sources, out) },
+        _ => {}
     }
     // SAFETY: the caller's promise.
     let call = unsafe {
@@ -118,7 +122,7 @@ impl Call<'_> {
     fn run(self, isa: Isa, to: Dtype, donated: bool) -> Result<()> {
         let lost = || Error::internal("[cpu] a kernel over whole arrays met a type that it lacks");
         match self.step.whole {
-            Whole::Matmul => {}
+            Whole::Matmul | Whole::Conv(_) => {}
             Whole::Take => self.take(),
             Whole::Concatenate => self.concatenate(),
             Whole::Place { size, ref into } => {

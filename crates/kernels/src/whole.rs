@@ -1,6 +1,6 @@
 //! Kernels that see whole arrays, by name: what is neither a function of elements nor a reduction.
 //!
-//! All operands are contiguous, in the canonical shapes given with each name (only `Matmul` takes strides);
+//! All operands are contiguous, in the canonical shapes given with each name (only `Matmul` and `Conv` take strides);
 //! results are contiguous. `o`, `i` are the sizes before and after the axis that a kernel works along.
 
 use pullback_base::Layout;
@@ -27,12 +27,31 @@ pub enum Scatter {
     Min,
 }
 
+/// How windows of a convolution slide along one spatial axis: element `k` of the kernel meets element `u` of the input
+/// where `t · stride + k · dilation - low = u · spread`, for the window that makes element `t` of the result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Slide {
+    /// Number of windows.
+    pub count: usize,
+    /// From window to window.
+    pub stride: usize,
+    /// Zeros in front of the input; a negative number of them cuts elements off.
+    pub low: isize,
+    /// From element to element of the kernel.
+    pub dilation: usize,
+    /// From element to element of the input; what lies between is zero.
+    pub spread: usize,
+}
+
 /// A kernel over whole arrays.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Whole {
     /// `[b, m, k] x [b, k, n] -> [b, m, n]`, operands with any strides. Half floats accumulate in f32; integers
     /// wrap.
     Matmul,
+    /// `x [n, s.., g, c], w [g, o, k.., c] -> [n, t.., g, o]`, operands with any strides: products of windows and kernels,
+    /// summed over `k..` and `c`. Types as for `Matmul`. One slide for each spatial axis, whose `count` is `t`.
+    Conv(Vec<Slide>),
     /// `[o, n, i] -> u32 [o, i]`: position of the first largest (or smallest) along the axis; NaN is both.
     ArgReduce {
         /// Largest, else smallest.
@@ -76,13 +95,18 @@ pub enum Whole {
 }
 
 impl Whole {
+    /// Whether operands may have any strides.
+    pub const fn takes_strides(&self) -> bool {
+        matches!(self, Whole::Matmul | Whole::Conv(_))
+    }
+
     /// How many operands it takes; `None` for any number.
     pub const fn operands(&self) -> Option<usize> {
         Some(match self {
             Whole::Iota => 0,
             Whole::ArgReduce { .. } | Whole::Cumulate { .. } | Whole::Sort | Whole::ArgSort => 1,
             Whole::RandomBits { .. } => 1,
-            Whole::Matmul | Whole::Take | Whole::Place { .. } => 2,
+            Whole::Matmul | Whole::Conv(_) | Whole::Take | Whole::Place { .. } => 2,
             Whole::Scatter(_) => 3,
             Whole::Concatenate => return None,
         })

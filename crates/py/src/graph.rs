@@ -54,6 +54,15 @@ fn params_of(params: &Params) -> String {
         Params::Scan { axis, reverse, inclusive } => {
             format!("axis={axis} reverse={reverse} inclusive={inclusive}")
         }
+        Params::Slides(slides) => slides
+            .iter()
+            .map(|slide| {
+                let (stride, low, dilation, spread) = (slide.stride, slide.low, slide.dilation, slide.spread);
+                format!("stride={stride} padding={low} dilation={dilation} input_dilation={spread}")
+            })
+            .collect::<Vec<_>>()
+            .join("; "),
+        Params::Strided { strides, offset, .. } => format!("strides={strides:?} offset={offset}"),
     }
 }
 

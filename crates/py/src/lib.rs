@@ -26,6 +26,8 @@ mod dtype;
 mod error;
 mod eval;
 mod flat;
+mod fun_blocks;
+mod fun_conv;
 mod fun_einsum;
 mod fun_elements;
 mod fun_make;
@@ -153,6 +155,13 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             searchsorted,
         };
         fun_einsum::{einsum, einsum_path};
+        fun_conv::{
+            conv1d, conv2d, conv3d, conv_general, conv_transpose1d, conv_transpose2d, conv_transpose3d,
+        };
+        fun_blocks::{
+            as_strided, gather_mm, segmented_mm, block_masked_mm, hadamard_transform, digitize, interp, _unique,
+            _count_distinct, _flat_nonzero, _bincount,
+        };
         fun_elements::{conjugate, real, imag, positive, isposinf, isneginf, nan_to_num, logical_xor, divmod};
         fun_part::{
             matrix_transpose, contiguous, unstack, atleast_1d, atleast_2d, atleast_3d, meshgrid, slice, slice_update,

@@ -9,7 +9,7 @@ use crate::op::Dtypes;
 use crate::ops::contract;
 
 /// Both in the type in which they meet.
-fn meet(op: &str, x: &Array, y: &Array) -> Result<(Array, Array)> {
+pub(super) fn meet(op: &str, x: &Array, y: &Array) -> Result<(Array, Array)> {
     let dtype = promote(x.dtype(), y.dtype());
     let Some(dtype) = Dtypes::Number.lift(dtype) else {
         return Err(Error::type_(format!("[{op}] expected a number type, got {dtype}")));

@@ -1,6 +1,6 @@
 //! Positions: made valid, moved, and used.
 
-use pullback_base::{Aval, Dtype, Error, Result, Scalar, Shape};
+use pullback_base::{Aval, Dtype, Error, Layout, Result, Scalar, Shape};
 
 use super::{add, broadcast_to, less, less_equal, logical_and, multiply, negative, reshape, where_};
 use crate::array::Array;
@@ -48,6 +48,25 @@ pub fn linear(shape: &Shape, index: &Array, axis: usize) -> Result<Array> {
         }
     }
     Ok(at)
+}
+
+/// The positions of a layout in its block.
+///
+/// # Errors
+/// `Memory` if `int32` cannot count as far.
+pub fn positions(layout: &Layout) -> Result<Array> {
+    let mut at = int(layout.offset);
+    let reach =
+        |(&size, &stride): (&usize, &isize)| size.saturating_sub(1).saturating_mul(stride.unsigned_abs());
+    let far = layout.shape.iter().zip(&layout.strides).map(reach).fold(layout.offset, usize::saturating_add);
+    if far > i32::MAX as usize {
+        return Err(Error::memory(format!("[take] expected positions below 2 ** 31, got {far}")));
+    }
+    for (axis, &stride) in layout.strides.iter().enumerate() {
+        let stride = Array::scalar(Scalar::Int(stride as i64), Dtype::I32);
+        at = add(&at, &multiply(&iota_along(&layout.shape, axis)?, &stride)?)?;
+    }
+    broadcast_to(&at, &layout.shape)
 }
 
 /// Elements of `x` at valid positions along an axis: `index` has as many axes as `x`, equal but for `axis`.

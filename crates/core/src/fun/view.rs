@@ -4,6 +4,8 @@ use pullback_base::{Error, Result, Shape, shape};
 
 use super::{broadcast_to, narrow, reshape, slice, swap_last, transpose};
 use crate::array::Array;
+use crate::ops::shape as row;
+use crate::params::Params;
 
 /// The same elements in another shape, of which one size may be -1: what is left.
 ///
@@ -256,4 +258,19 @@ pub fn meshgrid(arrays: &[&Array], sparse: bool, indexing: Indexing) -> Result<V
     };
     let lined = arrays.iter().enumerate().map(lined).collect::<Result<Vec<_>>>()?;
     if sparse || lined.is_empty() { Ok(lined) } else { broadcast_arrays(&lined.iter().collect::<Vec<_>>()) }
+}
+
+/// Elements of the flattened array from `offset` on, seen with any strides, in elements; without strides, one after the
+/// other. An element may be seen more than once.
+///
+/// # Errors
+/// `Value` for strides that are not one for each size, or lead outside of the array.
+pub fn as_strided(x: &Array, shape: &Shape, strides: Option<&[isize]>, offset: usize) -> Result<Array> {
+    let shape = shape.clone().checked("as_strided")?;
+    let strides = strides.map_or_else(|| shape.strides().to_vec(), <[isize]>::to_vec);
+    if strides.len() != shape.ndim() {
+        let (got, want) = (strides.len(), shape.ndim());
+        return Err(Error::value(format!("[as_strided] expected {want} strides for {shape}, got {got}")));
+    }
+    Array::apply(&row::AS_STRIDED, Params::Strided { shape, strides, offset }, &[x])
 }

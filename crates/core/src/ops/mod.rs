@@ -4,6 +4,7 @@ pub mod angle;
 pub mod arith;
 pub mod bits;
 pub mod contract;
+pub mod conv;
 pub mod convert;
 pub mod exponential;
 pub mod index;
@@ -39,6 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         scatter::ROWS,
         order::ROWS,
         contract::ROWS,
+        conv::ROWS,
         make::ROWS,
     ]
     .into_iter()

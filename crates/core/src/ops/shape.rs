@@ -1,6 +1,6 @@
 //! Operations that move elements and compute nothing.
 
-use pullback_base::{Aval, Error, Layout, Result, Shape};
+use pullback_base::{Aval, Error, Layout, Result, Scalar, Shape};
 use pullback_kernels::Whole;
 
 use super::{SHIFT, has_axes};
@@ -36,6 +36,58 @@ ops! {
                 params: || Params::Shape(Shape::from([3, 2])),
                 domain: (-2., 2.),
             }],
+            ulps: 0.,
+        },
+    }
+    /// Elements in row-major order, seen from `offset` on with any strides, some of them more than once.
+    AS_STRIDED = "as_strided" ("a") {
+        dtypes: Dtypes::Any,
+        infer: Infer::One(|params, x| {
+            let (shape, layout) = (params.shape(), strided(params));
+            let reach = |(&size, &stride): (&usize, &isize)| (size as i128 - 1) * stride as i128;
+            let ends = shape.iter().zip(&layout.strides).map(reach);
+            let (low, high) = ends.fold((0, 0), |(low, high), end| (low + end.min(0), high + end.max(0)));
+            let first = layout.offset as i128;
+            if shape.size() > 0 && (first + low < 0 || first + high >= x[0].size() as i128) {
+                let (low, high, n) = (first + low, first + high, x[0].size());
+                return Err(Error::value(format!(
+                    "[as_strided] expected strides that stay within {n} elements, got positions from {low} to {high}"
+                )));
+            }
+            Ok(x[0].reshaped(shape.clone()))
+        }),
+        diff: Diff::Linear(&[Some(|params, x, g| {
+            let zeros = Array::full(Scalar::Float(0.), &Aval::new([x[0].size()], g.dtype()));
+            let at = fun::index::positions(&strided(params))?;
+            let y = fun::index::scatter(&super::scatter::SCATTER_ADD, &zeros, &at, g)?;
+            fun::reshape(&y, x[0].shape().clone())
+        })]),
+        batch: Batch::Lead(|params, size, x| {
+            let Layout { shape, strides, offset } = strided(params);
+            let strides = [x[0].size() as isize].into_iter().chain(strides).collect();
+            Params::Strided { shape: shape.with(0, size), strides, offset }
+        }),
+        kernel: Kernel::View(|params, x, _| {
+            let layout = strided(params);
+            x.is_contiguous().then(|| Layout { offset: x.offset + layout.offset, ..layout })
+        }),
+        api: Api::Composed,
+        test: Test {
+            reference: Reference::Whole(|params, x, out| by_layout(x[0].1, &strided(params), out)),
+            samples: &[
+                Sample {
+                    shapes: &[&[3, 4]],
+                    dtypes: F32,
+                    params: || strides(&[3, 2, 2], &[1, 3, 2], 1),
+                    domain: (-2., 2.),
+                },
+                Sample {
+                    shapes: &[&[3, 4]],
+                    dtypes: F32,
+                    params: || strides(&[3, 2], &[-3, 0], 9),
+                    domain: (-2., 2.),
+                },
+            ],
             ulps: 0.,
         },
     }
@@ -280,6 +332,20 @@ fn reaches(start: &[usize], step: &[isize], count: &Shape, of: &Shape) -> bool {
 }
 
 const GROW: Batch = Batch::Lead(|params, size, _| Params::Shape(params.shape().with(0, size)));
+
+fn strides(shape: &[usize], strides: &[isize], offset: usize) -> Params {
+    Params::Strided { shape: Shape::new(shape), strides: strides.to_vec(), offset }
+}
+
+/// Where a strided view lies in elements in order.
+fn strided(params: &Params) -> Layout {
+    match params {
+        Params::Strided { shape, strides, offset } => {
+            Layout { shape: shape.clone(), strides: strides.as_slice().into(), offset: *offset }
+        }
+        other => unreachable!("a strided view has strides, found {other:?}"),
+    }
+}
 
 /// The slice that `place` filled.
 fn cut(params: &Params, g: &Array, shape: &Shape) -> Result<Array> {

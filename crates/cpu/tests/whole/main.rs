@@ -1,5 +1,6 @@
 //! Kernels over whole arrays against plain references.
 
+mod conv;
 #[path = "../interpreter/mod.rs"]
 mod interpreter;
 mod moves;

@@ -24,7 +24,7 @@ const PARTS: &str = "MAIN
 /// Rows and columns of the result that a workgroup makes.
 const SIDE: usize = 64;
 /// Workgroups that keep hardware busy.
-const ENOUGH: u64 = 256;
+const ENOUGH: usize = 256;
 /// The least depth that is worth a part of its own.
 const DEPTH: usize = 512;
 const WORDS: [&str; 16] = [
@@ -51,35 +51,61 @@ pub(super) fn run(
         (batch, rows) = (1, batch * rows);
     }
     let depth = a.shape[2];
-    let (down, across) = (rows.div_ceil(SIDE), cols.div_ceil(SIDE));
-    let tiles = batch as u64 * (down * across) as u64;
-    // A small product of great depth is cut along it, or most of the device would rest.
-    let parts = if direct { 1 } else { (ENOUGH / tiles).min((depth / DEPTH) as u64).max(1) };
-    let chunk = depth.div_ceil(parts as usize).max(1);
-    let tiles = tiles * parts;
-    let mut named = vec![index(rows)?, index(cols)?, index(depth)?, index(chunk)?, tiles as u32];
-    named.extend([index(across)?, index(down)?, index(batch)?]);
+    let cut = Cut::of(batch, [rows, cols, depth], direct);
+    let mut named = vec![index(rows)?, index(cols)?, index(depth)?, index(cut.chunk)?, index(cut.tiles)?];
+    named.extend([index(cut.across)?, index(cut.down)?, index(batch)?]);
     for (layout, strides) in [(a, &of_a), (b, of_b)] {
         named.push(index(layout.offset)?);
         named.extend(strides.iter().map(|&stride| stride as i32 as u32));
     }
     let of = args[0].dtype;
-    let n = step.shape.size();
-    // Sums of parts are not rounded to a narrow type.
-    let (to, wide) = (if parts == 1 { dtype } else { totals(dtype) }, n * parts as usize);
-    let part = if parts == 1 { None } else { Some(session.block(wide, to)?) };
-    let into = part.as_ref().map_or(out, |block| block.piece()).clone();
-    let arrays = [args[0].piece.clone(), args[1].piece.clone(), into.clone()];
-    let form = Key::Whole("matmul", to, u32::from(direct) * 256 + of as u32);
-    session.launch(form, &arrays, &words(&named), tiles, || Ok(text(of, to, direct)))?;
-    if parts > 1 {
-        let named = [index(n)?, parts as u32];
-        let arrays = [into, out.clone()];
-        session.launch(key("parts", dtype, 0), &arrays, &words(&named), threads(n as u64), || {
-            Ok(parts_text(dtype))
-        })?;
+    in_parts(session, cut.parts, step.shape.size(), out, dtype, |session, into, to| {
+        let arrays = [args[0].piece.clone(), args[1].piece.clone(), into.clone()];
+        let form = Key::Whole("matmul", to, u32::from(direct) * 256 + of as u32);
+        session.launch(form, &arrays, &words(&named), cut.tiles as u64, || Ok(text(of, to, direct)))
+    })
+}
+
+/// A product as tiles, one workgroup each.
+pub(super) struct Cut {
+    pub down: usize,
+    pub across: usize,
+    /// Products that each tile sums, and into how many parts the depth is cut.
+    pub chunk: usize,
+    pub parts: usize,
+    pub tiles: usize,
+}
+
+impl Cut {
+    /// Of so many layers of rows, columns and depth; a small product of great depth is cut along it, or most of the device
+    /// would rest, unless it is to be `whole`.
+    pub fn of(layers: usize, [rows, cols, depth]: [usize; 3], whole: bool) -> Cut {
+        let (down, across) = (rows.div_ceil(SIDE), cols.div_ceil(SIDE));
+        let tiles = layers * down * across;
+        let parts = if whole { 1 } else { (ENOUGH / tiles).min(depth / DEPTH).max(1) };
+        Cut { down, across, chunk: depth.div_ceil(parts).max(1), parts, tiles: tiles * parts }
     }
-    Ok(())
+}
+
+/// Runs a kernel whose `n` results come in parts, and adds these up; sums of parts are not rounded to a narrow type.
+pub(super) fn in_parts(
+    session: &mut Session,
+    parts: usize,
+    n: usize,
+    out: &Piece,
+    dtype: Dtype,
+    run: impl FnOnce(&mut Session, &Piece, Dtype) -> Result<()>,
+) -> Result<()> {
+    if parts == 1 {
+        return run(session, out, dtype);
+    }
+    let to = totals(dtype);
+    let sums = session.block(n * parts, to)?;
+    run(session, sums.piece(), to)?;
+    let named = [index(n)?, index(parts)?];
+    let arrays = [sums.piece().clone(), out.clone()];
+    session
+        .launch(key("parts", dtype, 0), &arrays, &words(&named), threads(n as u64), || Ok(parts_text(dtype)))
 }
 
 /// The type in which elements of type `dtype` are summed.
@@ -89,19 +115,22 @@ fn totals(dtype: Dtype) -> Dtype {
 
 /// The text, for factors of one type and a product of another.
 pub(crate) fn text(of: Dtype, dtype: Dtype, direct: bool) -> String {
-    let ty = held(of).name();
+    let (ty, to) = (held(of).name(), held(dtype).name());
     let file = if direct { DIRECT } else { TILED };
-    let to = held(dtype).name();
-    // Unsigned narrow integers are held in u32 and summed in i32, which have the same bits.
-    let value = if to == ty { done(dtype, "x") } else { done(dtype, &format!("bitcast<{to}>(x)")) };
-    let functions = format!("fn done(x: {ty}) -> {to} {{ return {value}; }}\n");
     let file = file.replace("<T", &format!("<{ty}")).replace("T(0)", &format!("{ty}(0)"));
-    whole_text(&[("a", ty), ("b", ty), ("c", to)], &WORDS, &functions, &file)
+    whole_text(&[("a", ty), ("b", ty), ("c", to)], &WORDS, &finish(of, dtype), &file)
 }
 
 pub(crate) fn parts_text(dtype: Dtype) -> String {
-    let (ty, to) = (held(totals(dtype)).name(), held(dtype).name());
+    let from = totals(dtype);
+    let arrays = [("x", held(from).name()), ("out", held(dtype).name())];
+    whole_text(&arrays, &["n", "parts"], &finish(from, dtype), PARTS)
+}
+
+/// The function that makes a result of one type of a sum of another.
+pub(super) fn finish(of: Dtype, dtype: Dtype) -> String {
+    let (ty, to) = (held(of).name(), held(dtype).name());
+    // Unsigned narrow integers are held in u32 and summed in i32, which have the same bits.
     let value = if to == ty { done(dtype, "x") } else { done(dtype, &format!("bitcast<{to}>(x)")) };
-    let functions = format!("fn done(x: {ty}) -> {to} {{ return {value}; }}\n");
-    whole_text(&[("x", ty), ("out", to)], &["n", "parts"], &functions, PARTS)
+    format!("fn done(x: {ty}) -> {to} {{ return {value}; }}\n")
 }

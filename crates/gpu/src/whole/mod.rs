@@ -1,6 +1,7 @@
 //! Kernels over whole arrays. Their texts are in the kernels room; here is what they are run on.
 
 mod along;
+mod conv;
 mod copy;
 mod matmul;
 mod rows;
@@ -29,6 +30,7 @@ pub(crate) fn run(
     }
     match &step.whole {
         Whole::Matmul => matmul::run(session, step, args, out, dtype),
+        Whole::Conv(slides) => conv::run(session, step, args, slides, out, dtype),
         Whole::ArgReduce { max } => along::arg_reduce(session, step, &args[0], out, *max),
         Whole::Cumulate { how, reverse, inclusive } => along::cumulate(
             session,
@@ -50,9 +52,9 @@ pub(crate) fn run(
 
 /// Why a kernel cannot run on operands of these types, which the device has.
 pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
-    let sums = matches!(whole, Whole::Matmul);
+    let sums = whole.takes_strides();
     let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;
-    Some(format!("a matrix product of {bad} has no GPU kernel"))
+    Some(format!("products of {bad} have no GPU kernel"))
 }
 
 /// The type in which a kernel holds elements: truth values are words of 0 and 1.
@@ -146,6 +148,9 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
     all.push(matmul::text(dtype, pullback_compile::program::computing(dtype), false));
     all.push(matmul::parts_text(dtype));
+    all.extend((0..3).map(|spatial| conv::direct_text(dtype, spatial)));
+    all.extend((1..3).map(|spatial| conv::tiled_text(dtype, dtype, spatial)));
+    all.push(conv::tiled_text(dtype, pullback_compile::program::computing(dtype), 1));
     for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));

@@ -2,6 +2,7 @@
 //!
 //! Without an adapter every test says so and passes; nothing else can be learnt there.
 
+mod conv;
 mod device;
 mod fold;
 mod oracle;

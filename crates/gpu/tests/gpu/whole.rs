@@ -8,7 +8,7 @@ use pullback_kernels::{Cumulate, Map, Scatter, Whole};
 use crate::oracle::{close, convert, function};
 use crate::{Input, Noise, gpu, run_whole};
 
-const NUMBERS: [Dtype; 11] = [
+pub const NUMBERS: [Dtype; 11] = [
     Dtype::U8,
     Dtype::U16,
     Dtype::U32,
@@ -23,7 +23,7 @@ const NUMBERS: [Dtype; 11] = [
 ];
 
 /// An array of ordinary elements, some of them NaN or equal, with a gap in front.
-fn any(noise: &mut Noise, dtype: Dtype, shape: &[usize]) -> Input {
+pub fn any(noise: &mut Noise, dtype: Dtype, shape: &[usize]) -> Input {
     let shape = Shape::new(shape);
     let offset = noise.below(4);
     let element = |noise: &mut Noise| match noise.below(12) {
@@ -40,7 +40,7 @@ fn at(input: &Input, i: usize) -> u64 {
 }
 
 /// A function of the type that a program would compute in, its result as memory holds it.
-fn narrow(map: Map, dtype: Dtype, x: u64, y: u64) -> u64 {
+pub fn narrow(map: Map, dtype: Dtype, x: u64, y: u64) -> u64 {
     let wide = pullback_compile::program::computing(dtype);
     let (x, y) = (convert(x, dtype, wide), convert(y, dtype, wide));
     convert(function(map, wide, &[x, y, y]), wide, dtype)

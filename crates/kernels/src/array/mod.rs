@@ -8,6 +8,7 @@ pub mod product;
 pub mod random;
 pub mod scan;
 pub mod scatter;
+pub mod window;
 
 /// Runs a body with a name for the Rust type that stands for an element type: `with_element!(dtype, T => …)`.
 #[macro_export]

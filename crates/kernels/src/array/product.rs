@@ -1,4 +1,4 @@
-//! Products of matrices for types that no library has: whole numbers, which wrap, and truth values.
+//! Sums of products for types that no library has: whole numbers, which wrap, and truth values.
 
 use crate::element::{Element, Truth};
 use crate::isa::Isa;
@@ -23,6 +23,17 @@ macro_rules! rings {
 }
 rings! { u8 u16 u32 u64 i8 i16 i32 i64 }
 
+macro_rules! floats {
+    ($($t:ty)*) => {$(
+        impl Ring for $t {
+            const ZERO: $t = 0.;
+            #[inline(always)]
+            fn add_product(sum: $t, a: $t, b: $t) -> $t { sum + a * b }
+        }
+    )*};
+}
+floats! { f32 f64 }
+
 impl Ring for Truth {
     const ZERO: Truth = Truth(0);
     #[inline(always)]
@@ -42,7 +53,7 @@ pub struct Matrix<T> {
     pub col: isize,
 }
 
-/// `out [rows, n] = a [rows, k] · b [k, n]`, row after row; `line` is scratch.
+/// `out [rows, n] += a [rows, k] · b [k, n]`, row after row; `line` is scratch.
 ///
 /// # Safety
 /// The matrices are valid at every element reached.
@@ -57,7 +68,6 @@ pub unsafe fn product<T: Ring>(
     if n == 0 {
         return;
     }
-    out.fill(T::ZERO);
     for (block, out) in out.chunks_mut(ROWS * n).enumerate() {
         for j in 0..k {
             // SAFETY: the caller's promise.
