@@ -86,6 +86,16 @@ TYPES = {
     "allow_col_major": "bool",
     "slice_size": "int | Sequence[int]",
     "M": "int",
+    "group_size": "int | None",
+    "bits": "int | None",
+    "biases": "_ArrayLike | None",
+    "transpose": "bool",
+    "global_scale": "_ArrayLike | None",
+    "global_scale_x": "_ArrayLike | None",
+    "global_scale_w": "_ArrayLike | None",
+    "lhs_indices": "_ArrayLike | None",
+    "rhs_indices": "_ArrayLike | None",
+    "sorted_indices": "bool",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -112,6 +122,8 @@ LOCAL = {
     ("truncated_normal", "shape"): "int | Sequence[int] | None",
     ("bernoulli", "shape"): "int | Sequence[int] | None",
     ("categorical", "shape"): "int | Sequence[int] | None",
+    ("qqmm", "scales"): "_ArrayLike | None",
+    ("gather_qqmm", "scales"): "_ArrayLike | None",
 }
 MANY_AXES = {
     "sum",
@@ -145,6 +157,7 @@ RETURNS = {
     "einsum_path": "tuple[list[tuple[int, ...]], str]",
     "minmax": "tuple[array, array]",
     "divmod": "tuple[array, array]",
+    "quantize": "tuple[array, ...]",
     "eval": "None",
     "async_eval": "None",
     "synchronize": "None",

@@ -30,6 +30,7 @@ mod fun_einsum;
 mod fun_elements;
 mod fun_make;
 mod fun_part;
+mod fun_quantize;
 mod fun_reduce;
 mod fun_shape;
 mod fun_signal;
@@ -156,6 +157,9 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fun_elements::{conjugate, real, imag, positive, isposinf, isneginf, nan_to_num, logical_xor, divmod};
         fun_part::{
             matrix_transpose, contiguous, unstack, atleast_1d, atleast_2d, atleast_3d, meshgrid, slice, slice_update,
+        };
+        fun_quantize::{
+            to_fp8, from_fp8, quantize, dequantize, quantized_matmul, gather_qmm, qqmm, gather_qqmm,
         };
         fun_signal::{diff, convolve, bartlett, blackman, hamming, hanning, vecdot, kron};
         fun_shape::{
