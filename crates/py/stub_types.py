@@ -96,6 +96,11 @@ TYPES = {
     "lhs_indices": "_ArrayLike | None",
     "rhs_indices": "_ArrayLike | None",
     "sorted_indices": "bool",
+    "device_type": "Device | DeviceType | str",
+    "d": "_StreamOrDevice",
+    "s": "_StreamOrDevice",
+    "inputs": "array | Sequence[array]",
+    "dependencies": "array | Sequence[array]",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -114,7 +119,7 @@ LOCAL = {
     ("meshgrid", "arrays*"): "_ArrayLike",
     ("slice", "axes"): "int | Sequence[int]",
     ("slice_update", "axes"): "int | Sequence[int]",
-    ("set_default_device", "device"): "Device | str",
+    ("set_default_device", "device"): "Device | DeviceType | str",
     ("split_key", "key"): "array",
     ("split", "key"): "array",
     ("reshape", "shape*"): "int | Sequence[int]",
@@ -124,6 +129,7 @@ LOCAL = {
     ("categorical", "shape"): "int | Sequence[int] | None",
     ("qqmm", "scales"): "_ArrayLike | None",
     ("gather_qqmm", "scales"): "_ArrayLike | None",
+    ("set_default_stream", "stream"): "Stream",
 }
 MANY_AXES = {
     "sum",
@@ -176,6 +182,17 @@ RETURNS = {
     "can_cast": "bool",
     "default_device": "Device",
     "default_stream": "Stream",
+    "set_default_stream": "None",
+    "new_stream": "Stream",
+    "new_thread_unsafe_stream": "Stream",
+    "new_thread_local_stream": "ThreadLocalStream",
+    "clear_streams": "None",
+    "depends": "Any",
+    "device_count": "int",
+    "device_info": "dict[str, str | int]",
+    "enable_compile": "None",
+    "disable_compile": "None",
+    "get_array_buffer_size": "int",
     "is_available": "bool",
     "set_default_device": "None",
     "stream": "StreamContext",

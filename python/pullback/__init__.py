@@ -21,6 +21,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback._devices import DeviceType
 from pullback._dtypes import (
     DtypeCategory,
     complexfloating,
@@ -48,7 +49,8 @@ from pullback.doors import (
     once_differentiable,
     sequential_vmap,
 )
-from pullback.files import load, save, save_safetensors, savez, savez_compressed
+from pullback.exporting import FunctionExporter, export_function, export_to_dot, exporter, import_function
+from pullback.files import load, save, save_gguf, save_safetensors, savez, savez_compressed
 from pullback.implicit import custom_linear_solve, custom_root
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
@@ -83,8 +85,10 @@ __all__ = [
     "Array",
     "CustomVJPPrimal",
     "CustomVjp",
+    "DeviceType",
     "DtypeCategory",
     "Function",
+    "FunctionExporter",
     "PrintOptions",
     "ShapeDtypeStruct",
     "SymbolicZero",
@@ -120,11 +124,15 @@ __all__ = [
     "empty",
     "empty_like",
     "euler_gamma",
+    "export_function",
+    "export_to_dot",
+    "exporter",
     "floating",
     "fori_loop",
     "generic",
     "get_printoptions",
     "hessian",
+    "import_function",
     "inexact",
     "inf",
     "integer",
@@ -145,6 +153,7 @@ __all__ = [
     "random",
     "remat",
     "save",
+    "save_gguf",
     "save_safetensors",
     "savez",
     "savez_compressed",

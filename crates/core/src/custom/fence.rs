@@ -51,6 +51,9 @@ pub static NAME: OpDef = fence(
     Diff::Linear(&[Some(|_, _, g| Ok(g.clone()))]),
 );
 
+/// All of them.
+pub static ALL: [&OpDef; 4] = [&STOP_GRADIENT, &ONCE, &AFTER, &NAME];
+
 /// Whether an operation only waits for all its operands but the first.
 pub fn waits(op: &'static OpDef) -> bool {
     std::ptr::eq(op, &AFTER)
