@@ -200,7 +200,10 @@ def test_compilation_can_be_disabled():
     compiled = pb.compile(fun)
     try:
         for disabled, more in ((False, 1), (True, 2), (True, 2), (False, 0)):
-            (pb.disable_compile if disabled else pb.enable_compile)()
+            if disabled:
+                pb.disable_compile()
+            else:
+                pb.enable_compile()
             calls.clear()
             assert [compiled(pb.array(1.0)).item() for _ in range(2)] == [2.0, 2.0]
             assert len(calls) == more

@@ -21,6 +21,9 @@ use crate::wrap;
 #[pyclass(frozen, weakref, name = "_Program", module = "pullback")]
 pub struct PyProgram(Arc<Program>);
 
+/// A function in a file: how many arguments have no name, the names of the others, and the function.
+type Known = (usize, Vec<String>, PyProgram);
+
 /// An array's shape and dtype.
 type Type<'py> = (Bound<'py, PyTuple>, PyDtype);
 
@@ -145,10 +148,7 @@ pub fn _written<'py>(
 
 /// What the bytes of such a file hold.
 #[pyfunction]
-pub fn _imported(
-    py: Python<'_>,
-    content: PyBackedBytes,
-) -> PyResult<(String, Vec<(usize, Vec<String>, PyProgram)>)> {
+pub fn _imported(py: Python<'_>, content: PyBackedBytes) -> PyResult<(String, Vec<Known>)> {
     let export = guard(|| py.detach(|| exported::read(&content)).or_raise())?;
     let entry = |entry: Entry| (entry.positional, entry.keywords, PyProgram(entry.program));
     Ok((export.metadata, export.entries.into_iter().map(entry).collect()))

@@ -120,10 +120,10 @@ pub fn dequantize(
 /// Its derivative by `x`, and by scales and biases that are floats, is that of the product with the numbers that the
 /// codes stand for. The codes themselves have none.
 ///
-/// >>> w = pb.eye(32)
+/// >>> w = 15 * pb.eye(32)
 /// >>> codes, scales, biases = pb.quantize(w, group_size=32)
 /// >>> pb.quantized_matmul(pb.ones((1, 32)), codes, scales, biases, group_size=32)[0, :3]
-/// array([1., 1., 1.], dtype=float32)
+/// array([15., 15., 15.], dtype=float32)
 #[pyfunction]
 #[pyo3(signature = (x, w, /, scales, biases=None, transpose=true, group_size=None, bits=None, mode="affine", *, stream=On::default()), text_signature = "(x, w, /, scales, biases=None, transpose=True, group_size=None, bits=None, mode='affine', *, stream=None)")]
 #[expect(clippy::too_many_arguments, reason = "MLX's")]
@@ -150,11 +150,11 @@ pub fn quantized_matmul(
 ///
 /// `sorted_indices` is a hint for devices that have a use for it.
 ///
-/// >>> w = pb.stack([pb.eye(32), 2 * pb.eye(32)])
+/// >>> w = pb.stack([15 * pb.eye(32), 30 * pb.eye(32)])
 /// >>> codes, scales, biases = pb.quantize(w, group_size=32)
 /// >>> x, at = pb.ones((1, 1, 32)), pb.array([1])
 /// >>> pb.gather_qmm(x, codes, scales, biases, rhs_indices=at, group_size=32)[0, 0, :3]
-/// array([2., 2., 2.], dtype=float32)
+/// array([30., 30., 30.], dtype=float32)
 #[pyfunction]
 #[pyo3(signature = (x, w, /, scales, biases=None, lhs_indices=None, rhs_indices=None, transpose=true, group_size=None, bits=None, mode="affine", global_scale=None, *, sorted_indices=false, stream=On::default()), text_signature = "(x, w, /, scales, biases=None, lhs_indices=None, rhs_indices=None, transpose=True, group_size=None, bits=None, mode='affine', global_scale=None, *, sorted_indices=False, stream=None)")]
 #[expect(clippy::too_many_arguments, reason = "MLX's")]

@@ -125,6 +125,7 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<index::ArrayAtIndices>()
 }
 
+#[expect(clippy::unsafe_removed_from_name, reason = "a name of MLX has the word, and is no unsafe function")]
 fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add! { module:
         array::{_rebuild};
