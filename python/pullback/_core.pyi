@@ -1184,11 +1184,11 @@ def gather_qmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases: _Arr
 
     `sorted_indices` is a hint for devices that have a use for it.
 
-    >>> w = pb.stack([pb.eye(32), 2 * pb.eye(32)])
+    >>> w = pb.stack([15 * pb.eye(32), 30 * pb.eye(32)])
     >>> codes, scales, biases = pb.quantize(w, group_size=32)
     >>> x, at = pb.ones((1, 1, 32)), pb.array([1])
     >>> pb.gather_qmm(x, codes, scales, biases, rhs_indices=at, group_size=32)[0, 0, :3]
-    array([2., 2., 2.], dtype=float32)
+    array([30., 30., 30.], dtype=float32)
     """
 def gather_qqmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike | None = None, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: _ArrayLike | None = None, global_scale_w: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
     """
@@ -1623,10 +1623,10 @@ def quantized_matmul(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases
     Its derivative by `x`, and by scales and biases that are floats, is that of the product with the numbers that the
     codes stand for. The codes themselves have none.
 
-    >>> w = pb.eye(32)
+    >>> w = 15 * pb.eye(32)
     >>> codes, scales, biases = pb.quantize(w, group_size=32)
     >>> pb.quantized_matmul(pb.ones((1, 32)), codes, scales, biases, group_size=32)[0, :3]
-    array([1., 1., 1.], dtype=float32)
+    array([15., 15., 15.], dtype=float32)
     """
 def radians(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Degrees as radians."""

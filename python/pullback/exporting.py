@@ -2,7 +2,8 @@
 
 A file holds operations by name with their constants, in a format of its own, which is described in
 `crates/engine/src/exported/file.rs`. Custom functions are inlined through their bodies: their rules are code
-and stay behind, so what is imported has the derivatives of the operations. Functions that call back into
+and stay behind. A derivative that was taken within the function is exported as the rule made it; to
+differentiate what was imported is an error where a rule would have a say. Functions that call back into
 Python, by `pure_callback` or `debug.print`, are refused. Arrays that a function captured are constants of it,
 and so is the random state: an exported function draws the same numbers in each call.
 """
@@ -127,8 +128,9 @@ def import_function(file: Any, return_metadata: bool = False) -> Any:
     and the text that was kept with it.
 
     It takes arrays, positional and by keyword, or a tuple or list and a dictionary of them, of the shapes and
-    dtypes that it was exported for, and returns a tuple of arrays. It can be differentiated, mapped and
-    compiled. It is built for the device that is current when it is called.
+    dtypes that it was exported for, and returns a tuple of arrays. It can be mapped, compiled and
+    differentiated, but for custom functions in it whose rules say what the derivative is: these were not
+    exported. It is built for the device that is current when it is called.
 
     A file that is not what it claims to be is a `ValueError`, one that cannot be read an `OSError`. Nothing
     in it is executed but operations of arrays.

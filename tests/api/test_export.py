@@ -121,10 +121,33 @@ def test_what_is_imported_is_a_function_like_any():
 def test_rules_stay_behind():
     x = pb.array([0.5])
     f = exported(clipped, x)
-    assert pb.grad(lambda x: clipped(x).sum())(x).item() == 100
-    assert pb.grad(lambda x: f(x)[0].sum())(x).item() == 1
+    assert f(x)[0].item() == 0.5
+    assert pb.vmap(lambda x: f(x)[0])(pb.array([[0.5], [7.0]])).tolist() == [[0.5], [1.0]]
+    # The body's derivative would be another one.
+    for transform in (pb.grad, lambda f: lambda x: pb.jvp(f, [x], [x])):
+        with pytest.raises(pb.RuleError, match="its rule was not exported; export the derivative as well"):
+            transform(lambda x: f(x)[0].sum())(x)
     # Where the derivative was taken before, the rule is in it.
-    assert exported(pb.grad(lambda x: clipped(x).sum()), x)(x)[0].item() == 100
+    both = exported(lambda x: (clipped(x), pb.grad(lambda x: clipped(x).sum())(x)), x)
+    assert [y.item() for y in both(x)] == [0.5, 100.0]
+    # By another argument, no rule is asked.
+    f = exported(lambda x, y: clipped(x) * y, x, x)
+    assert pb.grad(lambda y: f(x, y)[0].sum())(x).item() == 0.5
+
+
+def test_functions_without_rules_for_derivatives_and_checkpoints_are_differentiated():
+    @pb.custom_function
+    def plain(x):
+        return pb.sin(x)
+
+    @plain.vmap
+    def _(inputs, axes):
+        return pb.sin(inputs[0]), axes[0]
+
+    x = pb.array(2.0)
+    for fun in (plain, pb.checkpoint(pb.sin), lambda x: pb.checkpoint(pb.checkpoint(plain))(x)):
+        f = exported(fun, x)
+        assert pb.grad(lambda x, f=f: f(x)[0])(x).item() == pytest.approx(np.cos(2), rel=1e-6)
 
 
 def test_the_device_is_that_of_the_call(device):

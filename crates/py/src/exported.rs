@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use pullback::exported::{self, Entry, Export, Program, Source, Step};
-use pullback::{Array, Aval, NodeKind, transform};
+use pullback::exported::{self, Calls, Entry, Export, Program, Source, Step};
+use pullback::{Array, Aval, transform};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -164,7 +164,7 @@ pub fn _pending<'py>(
     given: Vec<Bound<'py, PyArray>>,
 ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyList>, Bound<'py, PyList>)> {
     let arrays = |objects: &[Bound<'py, PyArray>]| objects.iter().map(|x| x.get().get()).collect::<Vec<_>>();
-    let listing = exported::list(&arrays(&outs), &arrays(&given));
+    let listing = exported::list(&arrays(&outs), &arrays(&given), Calls::Body);
     let place = |source: &Source| match *source {
         Source::Leaf(leaf) => (None, leaf),
         Source::Made(step, out) => (Some(step), out),
@@ -176,10 +176,9 @@ pub fn _pending<'py>(
     }
     let steps = PyList::empty(py);
     for step in &listing.steps {
-        let NodeKind::Op(op, params) = &step.node.kind else { continue };
-        let types: Vec<String> = step.node.avals.iter().map(ToString::to_string).collect();
+        let types: Vec<String> = step.avals.iter().map(ToString::to_string).collect();
         let inputs: Vec<_> = step.inputs.iter().map(place).collect();
-        steps.append((op.name, params_of(params), types, inputs))?;
+        steps.append((step.op.name, params_of(&step.params), types, inputs))?;
     }
     let outs = PyList::new(py, listing.outs.iter().map(place))?;
     Ok((leaves, steps, outs))

@@ -1,8 +1,9 @@
 //! What arrays are made of: operations in order, each after what it needs, down to what is there already.
 
-use std::sync::Arc;
-
-use pullback_core::{Array, Key, Node, NodeKind};
+use pullback_base::Aval;
+use pullback_core::custom::{CustomCall, fence};
+use pullback_core::op::OpDef;
+use pullback_core::{Array, Key, NodeKind, Params};
 use rustc_hash::FxHashMap;
 
 /// Where an operand comes from.
@@ -16,10 +17,23 @@ pub enum Source {
 
 /// An operation in a listing.
 pub struct Made {
-    /// The operation.
-    pub node: Arc<Node>,
+    /// The row.
+    pub op: &'static OpDef,
+    /// Its params.
+    pub params: Params,
     /// Its operands.
     pub inputs: Vec<Source>,
+    /// Types of its results.
+    pub avals: Vec<Aval>,
+}
+
+/// What stands for a call of a custom function with a rule for its derivative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Calls {
+    /// What its body is made of.
+    Body,
+    /// The same, behind a fence: whoever has the listing alone must not differentiate the body instead.
+    Fenced,
 }
 
 /// Operations in order.
@@ -35,8 +49,8 @@ pub struct Listing {
 
 /// Lists what `outs` are made of. The walk ends at `given`, which are the first leaves, and at arrays with elements;
 /// it looks through aliases, and through custom functions to their bodies.
-pub fn list(outs: &[Array], given: &[Array]) -> Listing {
-    let mut walk = Walk::default();
+pub fn list(outs: &[Array], given: &[Array], calls: Calls) -> Listing {
+    let mut walk = Walk { listing: Listing::default(), known: FxHashMap::default(), calls };
     for leaf in given {
         walk.leaf(leaf);
     }
@@ -44,36 +58,35 @@ pub fn list(outs: &[Array], given: &[Array]) -> Listing {
     let mut stack: Vec<(Array, bool)> = outs.iter().rev().map(|out| (out.clone(), false)).collect();
     while let Some((array, inputs_done)) = stack.pop() {
         let array = walk.behind(&array);
-        if walk.known(&array).is_some() {
+        if walk.known.contains_key(&array.key()) {
             continue;
         }
-        if !is_step(&array) {
+        let Some((op, params, inputs)) = walk.step_of(&array) else {
             walk.leaf(&array);
-        } else if inputs_done {
-            walk.step(&array);
+            continue;
+        };
+        if inputs_done {
+            walk.step(&array, op, params, &inputs);
         } else {
-            stack.push((array.clone(), true));
-            array.node().with_inputs(|inputs| stack.extend(inputs.iter().rev().map(|x| (x.clone(), false))));
+            stack.push((array, true));
+            stack.extend(inputs.into_iter().rev().map(|x| (x, false)));
         }
     }
     walk.listing.outs = outs.iter().map(|out| walk.source(out)).collect();
     walk.listing
 }
 
-/// Whether it has to be computed, by an operation that can be looked at.
-fn is_step(array: &Array) -> bool {
-    array.data().is_none() && matches!(array.node().kind, NodeKind::Op(..))
+/// Whether a rule says what a derivative is. Rules that can be batched by themselves speak of the body alone, and say of
+/// it what it is.
+fn ruled(call: &CustomCall) -> bool {
+    let (rules, offers) = (&call.owner.rules, call.owner.rules.offers());
+    (offers.vjp || offers.jvp) && rules.batched().is_none()
 }
 
-#[derive(Default)]
 struct Walk {
     listing: Listing,
-    leaves: FxHashMap<Key, u32>,
-    steps: FxHashMap<usize, u32>,
-}
-
-fn address(array: &Array) -> usize {
-    Arc::as_ptr(array.node()) as usize
+    known: FxHashMap<Key, Source>,
+    calls: Calls,
 }
 
 impl Walk {
@@ -81,16 +94,13 @@ impl Walk {
     fn behind(&self, array: &Array) -> Array {
         let mut array = array.clone();
         loop {
-            if self.leaves.contains_key(&array.key()) || array.data().is_some() {
+            if self.known.contains_key(&array.key()) || array.data().is_some() {
                 return array;
             }
             let node = array.node();
             let next = match &node.kind {
                 NodeKind::Alias => node.with_inputs(|inputs| inputs.first().cloned()),
-                NodeKind::Custom => {
-                    let call = node.custom();
-                    call.and_then(|call| call.body.get().map(|body| body.outs[array.out()].clone()))
-                }
+                NodeKind::Custom if self.fenced(&array).is_none() => body(&array),
                 _ => None,
             };
             match next {
@@ -100,27 +110,50 @@ impl Walk {
         }
     }
 
-    fn known(&self, array: &Array) -> Option<Source> {
-        if let Some(&leaf) = self.leaves.get(&array.key()) {
-            return Some(Source::Leaf(leaf));
+    /// What stands behind the fence of a call.
+    fn fenced(&self, array: &Array) -> Option<Array> {
+        let call = array.node().custom().filter(|call| self.calls == Calls::Fenced && ruled(call));
+        call.and_then(|_| body(array))
+    }
+
+    /// The operation that makes an array, if it has to be made.
+    fn step_of(&self, array: &Array) -> Option<(&'static OpDef, Params, Vec<Array>)> {
+        if array.data().is_some() {
+            return None;
         }
-        self.steps.get(&address(array)).map(|&step| Source::Made(step, array.out() as u32))
+        match &array.node().kind {
+            NodeKind::Op(op, params) => Some((op, params.clone(), array.node().inputs().into_vec())),
+            NodeKind::Custom => Some((&fence::LEFT_BEHIND, Params::None, vec![self.fenced(array)?])),
+            _ => None,
+        }
     }
 
     fn leaf(&mut self, array: &Array) {
-        let next = self.listing.leaves.len() as u32;
-        self.leaves.entry(array.key()).or_insert(next);
+        let next = Source::Leaf(self.listing.leaves.len() as u32);
+        self.known.entry(array.key()).or_insert(next);
         self.listing.leaves.push(array.clone());
     }
 
-    fn step(&mut self, array: &Array) {
-        let node = array.node();
-        let inputs = node.with_inputs(|inputs| inputs.iter().map(|x| self.source(x)).collect());
-        self.steps.insert(address(array), self.listing.steps.len() as u32);
-        self.listing.steps.push(Made { node: node.clone(), inputs });
+    fn step(&mut self, array: &Array, op: &'static OpDef, params: Params, inputs: &[Array]) {
+        let inputs = inputs.iter().map(|x| self.source(x)).collect();
+        let number = self.listing.steps.len() as u32;
+        let outputs = match array.node().kind {
+            NodeKind::Custom => vec![array.clone()],
+            _ => array.node().outputs().into_vec(),
+        };
+        for (out, output) in outputs.iter().enumerate() {
+            self.known.insert(output.key(), Source::Made(number, out as u32));
+        }
+        let avals = outputs.iter().map(|output| output.aval().clone()).collect();
+        self.listing.steps.push(Made { op, params, inputs, avals });
     }
 
     fn source(&self, array: &Array) -> Source {
-        self.known(&self.behind(array)).expect("what is below was visited before")
+        *self.known.get(&self.behind(array).key()).expect("what is below was visited before")
     }
+}
+
+/// What a call of a custom function is, by its body.
+fn body(array: &Array) -> Option<Array> {
+    array.node().custom()?.body.get().map(|body| body.outs[array.out()].clone())
 }

@@ -4,7 +4,8 @@
 //! arguments of operations are written, `file` is the format.
 //!
 //! Custom functions are inlined through their bodies, as the compiler does: their rules are closures, and stay behind.
-//! So do calls of the host, which are refused. Arrays that a function captured, and random state with them, are
+//! A derivative that was taken by a rule is in the list; one that would have to be is an error, for that of the body is
+//! another. Calls of the host are refused. Arrays that a function captured, and random state with them, are
 //! constants of it.
 //!
 //! ```
@@ -27,5 +28,5 @@ mod params;
 mod program;
 
 pub use file::{Entry, Export, read, write};
-pub use listing::{Listing, Made, Source, list};
+pub use listing::{Calls, Listing, Made, Source, list};
 pub use program::{Program, Step};

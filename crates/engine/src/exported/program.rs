@@ -4,10 +4,10 @@ use pullback_base::{Aval, Error, Result};
 use pullback_compile::backend::Poll;
 use pullback_core::custom::fence;
 use pullback_core::op::{Diff, OpDef, Results};
-use pullback_core::{Array, NodeKind, Params};
+use pullback_core::{Array, Params};
 use pullback_transform::Traced;
 
-use super::listing::{Source, list};
+use super::listing::{Calls, Made, Source, list};
 use crate::host;
 
 /// An operation. Values are numbered: arguments, then constants, then the results of each step in turn.
@@ -43,7 +43,7 @@ impl Program {
     /// # Errors
     /// `Value` for a call of the host, and for a captured array that has no elements; what computing them answers.
     pub fn of(traced: &Traced, poll: &mut Poll) -> Result<Program> {
-        let listing = list(traced.outs(), traced.leaves());
+        let listing = list(traced.outs(), traced.leaves(), Calls::Fenced);
         let arguments = traced.leaves().len();
         let constant = |leaf: &Array| match leaf.as_const() {
             Some(_) => Ok(leaf.clone()),
@@ -58,10 +58,7 @@ impl Program {
             Source::Made(step, out) => firsts[*step as usize] + out,
         };
         let mut steps = Vec::with_capacity(listing.steps.len());
-        for made in &listing.steps {
-            let NodeKind::Op(op, params) = &made.node.kind else {
-                unreachable!("the steps of a listing are operations")
-            };
+        for Made { op, params, inputs, avals } in listing.steps {
             if let Params::Host(_) = params {
                 return Err(Error::value(format!(
                     "[export_function] expected operations of the engine, got a call of {}: code of the host stays with \
@@ -69,10 +66,10 @@ impl Program {
                     op.name
                 )));
             }
-            let inputs = made.inputs.iter().map(|input| number(input, &firsts)).collect();
+            let inputs = inputs.iter().map(|input| number(input, &firsts)).collect();
             firsts.push(next);
-            next += made.node.avals.len() as u32;
-            steps.push(Step { op, params: params.clone(), inputs, results: made.node.avals.len() });
+            next += avals.len() as u32;
+            steps.push(Step { op, params, inputs, results: avals.len() });
         }
         let outs = listing.outs.iter().map(|out| number(out, &firsts)).collect();
         Program::new(traced.arguments(), constants, steps, outs)
