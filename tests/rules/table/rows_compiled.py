@@ -108,7 +108,7 @@ def checkpoint_around(door):
 
 @row(39)
 def exported(door):
-    """Values, and derivatives that were taken before. Nobody gets the body's derivative in place of the rule's."""
+    """Values, and derivatives taken before. Nobody gets the derivative of the body in place of the rule's."""
     f, back, _, _ = door.probe("vjp", "jvp", "vmap")
     file = io.BytesIO()
     pb.export_function(file, lambda x: (f(x), pb.grad(f)(x), pb.vmap(pb.grad(f))(x + LINE)), THREE)
@@ -117,6 +117,6 @@ def exported(door):
     if door.holds & {"vjp", "jvp"}:
         with pytest.raises(pb.RuleError, match="its rule was not exported; export the derivative as well"):
             pb.grad(lambda x: again(x)[0])(THREE)
-        return Mark("W", "To differentiate what was imported is a `RuleError`: its gradient is exported as well")
+        return Mark("W", "To differentiate what was imported is a `RuleError`: the gradient is exported too")
     near(pb.grad(lambda x: again(x)[0])(THREE), back * 3)
     return None
