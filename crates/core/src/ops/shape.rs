@@ -156,7 +156,6 @@ ops! {
             };
             let fits = x[1].shape.is_empty()
                 && x[0].dtype == x[1].dtype
-                && !step.contains(&0)
                 && reaches(start, step, &x[0].shape, shape);
             if fits { Ok(x[0].reshaped(params.shape().clone())) } else {
                 Err(mismatch("pad", "an array and a scalar of one type", x))
@@ -282,6 +281,7 @@ fn reaches(start: &[usize], step: &[isize], count: &Shape, of: &Shape) -> bool {
     let ndim = of.ndim();
     start.len() == ndim
         && step.len() == ndim
+        && !step.contains(&0)
         && count.ndim() == ndim
         && (0..ndim).all(|axis| {
             count[axis] == 0 || (inside(start[axis], axis) && last(axis).is_some_and(|at| inside(at, axis)))
