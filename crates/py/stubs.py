@@ -18,6 +18,7 @@ HEAD = """# Written by crates/py/stubs.py from the op table: do not edit.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
+from pullback._devices import DeviceType
 from typing_extensions import disjoint_base
 
 _P = ParamSpec("_P")
@@ -35,7 +36,7 @@ class _SupportsDLPack(Protocol):
 _Scalar = bool | int | float | complex
 _ArrayLike = array | _Scalar | _SupportsArray | _SupportsBuffer | _SupportsDLPack | Sequence[Any]
 _DtypeLike = Dtype | str | type
-_StreamOrDevice = Device | Stream | str | None
+_StreamOrDevice = Device | DeviceType | Stream | ThreadLocalStream | str | None
 """
 
 TREE_FUNCTIONS = ["register_tree_node", "register_tree_node_class", "register_module"]
@@ -158,6 +159,8 @@ def array_class() -> str:
         "    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n"
     )
     out.append("    def __dlpack_device__(self) -> tuple[int, int]: ...\n")
+    out.append("    def __bytes__(self) -> bytes: ...\n")
+    out.append("    def __setstate__(self, state: tuple[bytes, list[int], Dtype], /) -> None: ...\n")
     out.append("    def __buffer__(self, flags: int, /) -> memoryview: ...\n")
     for name, returns in {
         "len": "int",
@@ -219,17 +222,28 @@ class iinfo:{iinfo}
 class Device:{Device}
     def __new__(cls, kind: _StreamOrDevice, index: int = 0, /) -> Self: ...
     @property
-    def type(self) -> Device: ...
+    def type(self) -> DeviceType: ...
     def __hash__(self) -> int: ...
 
 @final
 class Stream:{Stream}
     @property
     def device(self) -> Device: ...
+    @property
+    def index(self) -> int: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ThreadLocalStream:{ThreadLocalStream}
+    @property
+    def device(self) -> Device: ...
+    @property
+    def _device(self) -> Device: ...
     def __hash__(self) -> int: ...
 
 @final
 class StreamContext:{StreamContext}
+    def __new__(cls, s: _StreamOrDevice) -> Self: ...
     def __enter__(self) -> StreamContext: ...
     def __exit__(self, *exception: Any) -> None: ...
 
@@ -276,6 +290,7 @@ def written() -> str:
         "iinfo",
         "Device",
         "Stream",
+        "ThreadLocalStream",
         "StreamContext",
         "ArrayAt",
         "ArrayAtIndices",

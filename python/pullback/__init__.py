@@ -21,6 +21,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import random as random
+from pullback._devices import DeviceType
 from pullback._dtypes import (
     DtypeCategory,
     complexfloating,
@@ -60,7 +61,8 @@ from pullback.doors import (
     once_differentiable,
     sequential_vmap,
 )
-from pullback.files import load, save, save_safetensors, savez, savez_compressed
+from pullback.exporting import FunctionExporter, export_function, export_to_dot, exporter, import_function
+from pullback.files import load, save, save_gguf, save_safetensors, savez, savez_compressed
 from pullback.implicit import custom_linear_solve, custom_root
 from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
@@ -95,8 +97,10 @@ __all__ = [
     "Array",
     "CustomVJPPrimal",
     "CustomVjp",
+    "DeviceType",
     "DtypeCategory",
     "Function",
+    "FunctionExporter",
     "PrintOptions",
     "ShapeDtypeStruct",
     "SymbolicZero",
@@ -135,12 +139,16 @@ __all__ = [
     "empty_like",
     "euler_gamma",
     "flatnonzero",
+    "export_function",
+    "export_to_dot",
+    "exporter",
     "floating",
     "fori_loop",
     "generic",
     "get_printoptions",
     "hessian",
     "histogram",
+    "import_function",
     "inexact",
     "inf",
     "integer",
@@ -162,6 +170,7 @@ __all__ = [
     "random",
     "remat",
     "save",
+    "save_gguf",
     "save_safetensors",
     "savez",
     "savez_compressed",

@@ -2,6 +2,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, final, overload
 
+from pullback._devices import DeviceType
 from typing_extensions import disjoint_base
 
 _P = ParamSpec("_P")
@@ -19,7 +20,7 @@ class _SupportsDLPack(Protocol):
 _Scalar = bool | int | float | complex
 _ArrayLike = array | _Scalar | _SupportsArray | _SupportsBuffer | _SupportsDLPack | Sequence[Any]
 _DtypeLike = Dtype | str | type
-_StreamOrDevice = Device | Stream | str | None
+_StreamOrDevice = Device | DeviceType | Stream | ThreadLocalStream | str | None
 
 @final
 class Dtype:
@@ -95,19 +96,36 @@ class Device:
     """
     def __new__(cls, kind: _StreamOrDevice, index: int = 0, /) -> Self: ...
     @property
-    def type(self) -> Device: ...
+    def type(self) -> DeviceType: ...
     def __hash__(self) -> int: ...
 
 @final
 class Stream:
-    """The order of work on a device. Each device has one."""
+    """
+    The order of work on a device: `pb.default_stream(device)`, or one that `pb.new_stream` made.
+
+    >>> pb.default_stream(pb.cpu)
+    Stream(Device(cpu, 0), 0)
+    """
     @property
     def device(self) -> Device: ...
+    @property
+    def index(self) -> int: ...
+    def __hash__(self) -> int: ...
+
+@final
+class ThreadLocalStream:
+    """A stream of a device for each thread that uses it: what `pb.new_thread_local_stream` makes."""
+    @property
+    def device(self) -> Device: ...
+    @property
+    def _device(self) -> Device: ...
     def __hash__(self) -> int: ...
 
 @final
 class StreamContext:
     """What `with pb.stream(...)` holds."""
+    def __new__(cls, s: _StreamOrDevice) -> Self: ...
     def __enter__(self) -> StreamContext: ...
     def __exit__(self, *exception: Any) -> None: ...
 
@@ -291,6 +309,8 @@ class array:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __bytes__(self) -> bytes: ...
+    def __setstate__(self, state: tuple[bytes, list[int], Dtype], /) -> None: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
@@ -704,6 +724,10 @@ def _unique(a: _ArrayLike, size: int, fill_value: _ArrayLike | None = None, *, s
 def _count_distinct(a: _ArrayLike) -> array: ...
 def _flat_nonzero(a: _ArrayLike, size: int) -> array: ...
 def _bincount(a: _ArrayLike, weights: _ArrayLike | None, size: int) -> array: ...
+def _export(fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+def _written(metadata: str, entries: list[tuple[int, list[str], Any]]) -> bytes: ...
+def _imported(content: bytes) -> tuple[str, list[tuple[int, list[str], Any]]]: ...
+def _pending(outs: list[array], given: list[array]) -> tuple[list[Any], list[Any], list[Any]]: ...
 def _branch(fun: Callable[..., Any], taken: array, *operands: Any) -> Any: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -904,6 +928,13 @@ def clear_cache() -> None:
 
     >>> pb.clear_cache()
     """
+def clear_streams() -> None:
+    """
+    Destroys the streams that this thread made with `new_stream`: using one is an error from then on. Those that devices
+    have from the start are the default ones again.
+
+    >>> pb.clear_streams()
+    """
 def clip(a: _ArrayLike, /, a_min: _ArrayLike | None, a_max: _ArrayLike | None, *, stream: _StreamOrDevice = None) -> array:
     """
     The elements, those below one bound or above the other replaced by it.
@@ -1057,9 +1088,41 @@ def cumsum(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, 
 def default_device() -> Device:
     """The device for which operations are built where nothing else is said."""
 def default_stream(device: _StreamOrDevice) -> Stream:
-    """The stream of a device."""
+    """The stream of a device that is its default on this thread."""
 def degrees(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Radians as degrees."""
+def depends(inputs: array | Sequence[array], dependencies: array | Sequence[array]) -> Any:
+    """
+    `inputs` as they are, but computed only when `dependencies` have been: an array for an array, a list for a sequence.
+
+    >>> x, y = pb.array(1.0), pb.exp(pb.array(2.0))
+    >>> pb.depends(x, y)
+    array(1., dtype=float32)
+    """
+def dequantize(w: _ArrayLike, /, scales: _ArrayLike, biases: _ArrayLike | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', global_scale: _ArrayLike | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The numbers that the codes, scales and biases of `quantize` stand for, with the same `group_size`, `bits`, `mode` and
+    `global_scale`. Without `dtype` they have the type of the scales in mode `'affine'`, and `bfloat16` in the others.
+
+    >>> codes, scales = pb.quantize(pb.full((1, 32), 3.0), mode="mxfp4")
+    >>> pb.dequantize(codes, scales, mode="mxfp4", dtype=pb.float32)[0, 0].item()
+    3.0
+    """
+def device_count(device_type: Device | DeviceType | str) -> int:
+    """
+    How many devices of a kind there are.
+
+    >>> pb.device_count(pb.DeviceType.cpu)
+    1
+    """
+def device_info(d: _StreamOrDevice = None) -> dict[str, str | int]:
+    """
+    What is known of a device, the default one if none is named: `device_name`, `architecture`, and what else it says.
+
+    >>> info = pb.device_info(pb.cpu)
+    >>> sorted(info)[:3]
+    ['architecture', 'device_name', 'instruction_set']
+    """
 def diag(a: _ArrayLike, /, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     A diagonal of a matrix, or a matrix with the diagonal given.
@@ -1089,6 +1152,16 @@ def digitize(x: _ArrayLike, bins: _ArrayLike, right: bool = False, *, stream: _S
 
     >>> pb.digitize(pb.array([0.5, 1.0, 9.0]), pb.array([0.0, 1.0, 2.0]))
     array([1, 2, 3], dtype=uint32)
+def disable_compile() -> None:
+    From now on calls of compiled functions run their Python code, in all threads. So does the environment variable
+    `PULLBACK_DISABLE_COMPILE`, if it is set before the first call.
+
+    >>> f = pb.compile(lambda x: print("called") or x)
+    >>> pb.disable_compile()
+    >>> y, z = f(pb.array(1.0)), f(pb.array(1.0))
+    called
+    called
+    >>> pb.enable_compile()
     """
 def divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient, with broadcasting. Integers and booleans are divided as `float32`."""
@@ -1114,6 +1187,12 @@ def einsum_path(subscripts: str, *operands: _ArrayLike) -> tuple[list[tuple[int,
 
     >>> pb.einsum_path("ij,jk,k->i", pb.zeros((9, 9)), pb.zeros((9, 9)), pb.zeros(9))[0]
     [(1, 2), (0, 1)]
+    """
+def enable_compile() -> None:
+    """
+    Undoes `disable_compile`, and the environment variable.
+
+    >>> pb.enable_compile()
     """
 def equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a == b`, with broadcasting."""
@@ -1175,6 +1254,13 @@ def floor_divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = N
     """Elementwise quotient rounded down, with broadcasting."""
 def from_dlpack(value: Any) -> array:
     """An array from another library's tensor, by copy."""
+def from_fp8(x: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The numbers of E4M3 codes in `uint8`, in `bfloat16` unless `dtype` says otherwise.
+
+    >>> pb.from_fp8(pb.array([56, 254], dtype=pb.uint8), pb.float32)
+    array([   1., -448.], dtype=float32)
+    """
 def full(shape: int | Sequence[int], vals: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Every element equal to a number, or to an array that broadcasts.
@@ -1193,6 +1279,24 @@ def gather_mm(a: _ArrayLike, b: _ArrayLike, /, lhs_indices: _ArrayLike | None = 
     >>> a = pb.array([[[1.0]], [[2.0]], [[3.0]]])
     >>> pb.gather_mm(a, a, pb.array([0, 2]), pb.array([1, 1])).reshape(-1)
     array([2., 6.], dtype=float32)
+def gather_qmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases: _ArrayLike | None = None, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, transpose: bool = True, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', global_scale: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
+    Products of matrices of `x` with matrices that `quantize` made, both picked by position: `lhs_indices` and
+    `rhs_indices` count the matrices in all but the last two axes of `x` and of `w`, broadcast, and are the leading axes
+    of the result. Where one is not given, it is all matrices in order. Positions as in `take`.
+
+    `sorted_indices` is a hint for devices that have a use for it.
+
+    >>> w = pb.stack([15 * pb.eye(32), 30 * pb.eye(32)])
+    >>> codes, scales, biases = pb.quantize(w, group_size=32)
+    >>> x, at = pb.ones((1, 1, 32)), pb.array([1])
+    >>> pb.gather_qmm(x, codes, scales, biases, rhs_indices=at, group_size=32)[0, 0, :3]
+    array([30., 30., 30.], dtype=float32)
+def gather_qqmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike | None = None, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: _ArrayLike | None = None, global_scale_w: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
+    As `qqmm`, of matrices picked by position, as in `gather_qmm`.
+
+    >>> x, w = pb.ones((1, 1, 32)), pb.stack([pb.eye(32), 2 * pb.eye(32)])
+    >>> pb.gather_qqmm(x, w, rhs_indices=pb.array([1]), mode="mxfp8")[0, 0, :3]
+    array([2., 2., 2.], dtype=float32)
     """
 def gelu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a` times the normal distribution function of `a`."""
@@ -1206,6 +1310,16 @@ def get_active_memory() -> int:
     >>> pb.eval(x)
     >>> pb.get_active_memory() >= 4000
     True
+    """
+def get_array_buffer_size(*args: Any) -> int:
+    """
+    Bytes of the blocks in which the elements of arrays lie; a block that several share counts once. Arguments are arrays
+    and trees of arrays, which must have been computed; what else is in a tree is left out.
+
+    >>> x = pb.ones(1000)
+    >>> pb.eval(x)
+    >>> pb.get_array_buffer_size(x, {"again": x})
+    4000
     """
 def get_cache_memory() -> int:
     """
@@ -1483,6 +1597,32 @@ def nan_to_num(a: _ArrayLike, nan: float = 0, posinf: float | None = None, negin
     """
 def negative(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `-x`."""
+def new_stream(device: _StreamOrDevice) -> Stream:
+    """
+    A new stream of a device, which this thread alone may use. Its work is done in one order with that of the device's
+    other streams.
+
+    >>> stream = pb.new_stream(pb.cpu)
+    >>> stream == pb.default_stream(pb.cpu), stream.device == pb.cpu
+    (False, True)
+    >>> with pb.stream(stream):
+    ...     pb.default_stream(pb.cpu) == stream
+    True
+    """
+def new_thread_local_stream(device: _StreamOrDevice) -> ThreadLocalStream:
+    """
+    As `new_stream`, one for each thread that uses it.
+
+    >>> pb.new_thread_local_stream(pb.cpu).device
+    Device(cpu, 0)
+    """
+def new_thread_unsafe_stream(device: _StreamOrDevice) -> Stream:
+    """
+    As `new_stream`, for all threads.
+
+    >>> pb.sum(pb.ones(3), stream=pb.new_thread_unsafe_stream(pb.cpu)).item()
+    3.0
+    """
 def not_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a != b`, with broadcasting."""
 def ones(shape: int | Sequence[int], dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
@@ -1553,6 +1693,57 @@ def pure_callback(fn: Callable[..., Any], result_shape: Any, *args: Any, vmap_me
     """
 def put_along_axis(a: _ArrayLike, /, indices: _ArrayLike, values: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """`a` with the element at each position along an axis replaced."""
+def qqmm(x: _ArrayLike, w: _ArrayLike, scales: _ArrayLike | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: _ArrayLike | None = None, global_scale_w: _ArrayLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+    """
+    `x @ w.T` of numbers of few bits: `x` is quantised, and so is `w`, unless it has been already and its `scales` are
+    given. `mode` is `'nvfp4'` or `'mxfp8'`; the scales of all of a matrix are those of `'nvfp4'`.
+
+    The derivative by floats is that of the product of the numbers that the codes stand for, as if rounding were the
+    identity. MLX rounds the cotangent as well.
+
+    >>> pb.qqmm(pb.ones((1, 32)), pb.eye(32), mode="mxfp8")[0, :3]
+    array([1., 1., 1.], dtype=float32)
+    """
+def quantize(w: _ArrayLike, /, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', *, global_scale: _ArrayLike | None = None, stream: _StreamOrDevice = None) -> tuple[array, ...]:
+    """
+    A matrix as codes of a few bits, packed into `uint32`, with a scale for each `group_size` neighbours in a row:
+    `(codes, scales, biases)` in mode `'affine'`, `(codes, scales)` in the others.
+
+    ========  ===========  =======================  ==========================  ======
+    mode      group_size   bits                     scales                      biases
+    ========  ===========  =======================  ==========================  ======
+    affine    32, 64, 128  1, 2, 3, 4, 5, 6, 8      of the type of `w`          yes
+    mxfp4     32           4 (E2M1)                 `uint8` codes of E8M0       no
+    mxfp8     32           8 (E4M3)                 `uint8` codes of E8M0       no
+    nvfp4     16           4 (E2M1)                 `uint8` codes of E4M3       no
+    ========  ===========  =======================  ==========================  ======
+
+    Without `group_size` and `bits`, `'affine'` has 64 and 4. A code is the one whose number is nearest, `scale * code +
+    bias` in `'affine'`; there, the end of a group's interval that is farther from 0 is met exactly, and so is 0, if it
+    lies in the interval. Scales of E8M0 are powers of two, so large that no element of the group is out of range. With
+    `global_scale`, the largest number of all of `w` in `'nvfp4'`, the scales of the groups fill the range of E4M3.
+
+    Codes have no derivative, and neither have scales that are codes.
+
+    >>> w = pb.array([[0.0, 1.0, 2.0, 15.0] * 8])
+    >>> codes, scales, biases = pb.quantize(w, group_size=32)
+    >>> codes.shape, scales.shape
+    ((1, 4), (1, 1))
+    >>> pb.dequantize(codes, scales, biases, group_size=32)[0, :4]
+    array([ 0.,  1.,  2., 15.], dtype=float32)
+    """
+def quantized_matmul(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases: _ArrayLike | None = None, transpose: bool = True, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', *, stream: _StreamOrDevice = None) -> array:
+    """
+    The product of `x` with a matrix that `quantize` made: `x @ w.T`, or `x @ w` if not `transpose`.
+
+    Its derivative by `x`, and by scales and biases that are floats, is that of the product with the numbers that the
+    codes stand for. The codes themselves have none.
+
+    >>> w = 15 * pb.eye(32)
+    >>> codes, scales, biases = pb.quantize(w, group_size=32)
+    >>> pb.quantized_matmul(pb.ones((1, 32)), codes, scales, biases, group_size=32)[0, :3]
+    array([15., 15., 15.], dtype=float32)
+    """
 def radians(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Degrees as radians."""
 def real(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
@@ -1648,8 +1839,18 @@ def set_cache_limit(limit: int) -> int:
     >>> pb.set_cache_limit(before)
     0
     """
-def set_default_device(device: Device | str) -> None:
+def set_default_device(device: Device | DeviceType | str) -> None:
     """Changes the default device. A GPU must be there."""
+def set_default_stream(stream: Stream) -> None:
+    """
+    Makes a stream the default of its device on this thread. The default device stays what it is.
+
+    >>> before = pb.default_stream(pb.cpu)
+    >>> pb.set_default_stream(pb.new_stream(pb.cpu))
+    >>> pb.default_stream(pb.cpu) == before
+    False
+    >>> pb.set_default_stream(before)
+    """
 def set_memory_limit(limit: int) -> int:
     """
     A guideline for the memory of the CPU: above `limit` bytes, in use or kept, what is kept for reuse goes back to the
@@ -1740,9 +1941,9 @@ def stop_gradient(a: Any, /, *, stream: _StreamOrDevice = None) -> Any:
     >>> pb.grad(lambda x: x * pb.stop_gradient(x))(pb.array(3.0)).item()
     3.0
     """
-def stream(device: _StreamOrDevice) -> StreamContext:
+def stream(s: _StreamOrDevice) -> StreamContext:
     """
-    Within `with pb.stream(device):` operations are built for this device.
+    Within `with pb.stream(s):` operations are built for this device. A stream is the default of its device there.
 
     >>> with pb.stream(pb.cpu):
     ...     y = pb.exp(pb.array(0.0))
@@ -1798,6 +1999,14 @@ def tile(a: _ArrayLike, reps: int | Sequence[int], /, *, stream: _StreamOrDevice
 
     >>> pb.tile(pb.array([1, 2]), 2)
     array([1, 2, 1, 2], dtype=int32)
+    """
+def to_fp8(x: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+    """
+    Floats as E4M3 codes in `uint8`: the nearest number, of two the even one. What is too large, infinity too, becomes 448
+    with its sign; NaN stays NaN.
+
+    >>> pb.to_fp8(pb.array([1.0, -1000.0]))
+    array([ 56, 254], dtype=uint8)
     """
 def topk(a: _ArrayLike, /, k: int, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
     """

@@ -178,7 +178,7 @@ def test_names_of_files(tmp_path):
         *("a.npy", "b.x.npy", "c.npz", "d.npz", "e.npz.safetensors")
     ]
     (tmp_path / "a.npy").rename(tmp_path / "weights")
-    with pytest.raises(ValueError, match=r"\[load\] expected a file named .npy, .npz or .safetensors"):
+    with pytest.raises(ValueError, match=r"\[load\] expected a file named .npy, .npz, .safetensors or .gguf"):
         pb.load(tmp_path / "weights")
     assert pb.load(tmp_path / "weights", format="npy").item() == 1
     with pytest.raises(FileNotFoundError):

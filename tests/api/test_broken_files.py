@@ -259,13 +259,15 @@ def test_zip_bombs_are_refused():
 
 
 def test_formats_and_modes(tmp_path):
-    for form in ("gguf", "", "NPY"):
-        with pytest.raises(ValueError, match=r"\[load\] expected a file named .npy, .npz or .safetensors"):
+    for form in ("ggml", "", "NPY"):
+        with pytest.raises(
+            ValueError, match=r"\[load\] expected a file named .npy, .npz, .safetensors or .gguf"
+        ):
             pb.load(io.BytesIO(GOOD["npy"]), format=form)
     with pytest.raises(ValueError, match=r"\[load\] expected a file named .*, got None"):
         pb.load(io.BytesIO(GOOD["npy"]))
     for form in ("npy", "npz"):
-        with pytest.raises(ValueError, match=r"expected format 'safetensors' with return_metadata"):
+        with pytest.raises(ValueError, match=r"expected format 'safetensors' or 'gguf' with return_m"):
             pb.load(io.BytesIO(GOOD[form]), form, True)
     with pytest.raises(TypeError, match=r"\[load\] expected a path or a file to read from, got int"):
         pb.load(3, format="npy")

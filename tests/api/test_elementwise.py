@@ -188,3 +188,22 @@ def test_functions_keep_their_types(dtype):
     assert {fun(x).dtype for fun in kept} == {x.dtype}
     part = pb.float32 if dtype == "complex64" else x.dtype
     assert pb.real(x).dtype == pb.imag(x).dtype == part
+
+
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("inclusive", [True, False])
+def test_running_results_of_complex_numbers(name, reverse, inclusive, device):
+    x = values("complex64", (3, 4))
+    want = x[:, ::-1] if reverse else x
+    if not inclusive:
+        start = np.full((3, 1), 0 if name == "cumsum" else 1, x.dtype)
+        want = np.concatenate([start, want[:, :-1]], 1)
+    want = getattr(np, name)(want, axis=1)
+    how = {"axis": 1, "reverse": reverse, "inclusive": inclusive}
+    close(getattr(pb, name)(pb.array(x), **how), want[:, ::-1] if reverse else want)
+    assert getattr(pb, name)(pb.zeros((0, 3), pb.complex64), axis=1).shape == (0, 3)
+    real, imag = pb.array(x.real), pb.array(x.imag)
+    testing.check_grads(
+        lambda a, b: getattr(pb, name)(a.astype(pb.complex64) + 1j * b, **how).real, [real, imag], order=1
+    )

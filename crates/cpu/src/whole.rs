@@ -140,7 +140,9 @@ impl Call<'_> {
             Whole::Cumulate { how, reverse, inclusive } => {
                 with_real!(self.dtype, T => self.cumulate::<T>(|out, x, i| {
                     scan::cumulate(out, x, i, how, reverse, inclusive);
-                }), else return Err(lost()))
+                }), else self.cumulate::<[f32; 2]>(|out, x, i| {
+                    scan::cumulate(out, x, i, how, reverse, inclusive);
+                }))
             }
         }
         Ok(())
@@ -268,7 +270,7 @@ impl Call<'_> {
         [shape[0], shape[1], shape[2]]
     }
 
-    fn cumulate<T: scan::Real>(self, kernel: impl Fn(&mut [T], &[T], usize) + Sync) {
+    fn cumulate<T: scan::Carried>(self, kernel: impl Fn(&mut [T], &[T], usize) + Sync) {
         let [_, n, i] = self.shape();
         let x = self.slices[0];
         let block = n * i * size_of::<T>();

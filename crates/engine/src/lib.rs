@@ -17,6 +17,7 @@ pub mod anomaly;
 mod calls;
 pub mod devices;
 pub mod eval;
+pub mod exported;
 pub mod host;
 pub mod info;
 pub mod memory;

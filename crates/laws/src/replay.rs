@@ -1,5 +1,6 @@
 //! A recorded function is the function, and one device is as good as the other.
 
+use pullback::exported::{Entry, Export, Program, read, write};
 use pullback::transform::{jvp_dense, trace};
 use pullback::{Array, Device, Kind};
 
@@ -35,6 +36,36 @@ pub fn check(case: &Case) -> Outcome {
     let pairs = values(&found).map_err(said)?.into_iter().zip(values(&want).map_err(said)?);
     pairs.into_iter().try_for_each(|(found, want)| close(&found, &want, 0., 0.))?;
     Ok(3)
+}
+
+/// A function that was written to a file and read is the function; and what is written of it in any other way is an
+/// error, or another function, and no panic.
+///
+/// # Errors
+/// What differs.
+pub fn exported(case: &Case) -> Outcome {
+    let mut rng = Rng::of(&case.name());
+    let inputs = case.inputs(&mut rng).map_err(said)?;
+    let traced = trace(&|x| case.apply(x), &case.avals).map_err(said)?;
+    let program = Program::of(&traced, &mut || Ok(())).map_err(said)?.into();
+    let entry = Entry { positional: case.avals.len(), keywords: vec![], program };
+    let bytes = write(&Export { metadata: "m".into(), entries: vec![entry] }).map_err(said)?;
+    let found = read(&bytes).map_err(said)?;
+    let found = found.entries[0].program.call(&inputs).map_err(said)?;
+    let (found, want) =
+        (values(&found).map_err(said)?, values(&case.apply(&inputs).map_err(said)?).map_err(said)?);
+    found.iter().zip(&want).try_for_each(|(found, want)| close(found, want, 0., 0.))?;
+    for at in 0..bytes.len() {
+        if read(&bytes[..at]).is_ok() {
+            return Err(format!("{at} of {} bytes were read as a file", bytes.len()));
+        }
+        for byte in [0, 1, 2, 3, 9, 0x7f, 0x80, 0xff] {
+            let mut changed = bytes.clone();
+            changed[at] = byte;
+            let _ = read(&changed);
+        }
+    }
+    Ok(bytes.len())
 }
 
 /// CPU = GPU within what the row allows for each.

@@ -52,6 +52,11 @@ fn recorded_functions_are_the_functions() {
 }
 
 #[test]
+fn exported_functions_are_the_functions() {
+    run("export", Device::Cpu, &cases(), &replay::exported);
+}
+
+#[test]
 fn devices_agree() {
     for device in others() {
         run("cpu = gpu", device, &cases(), &replay::devices);

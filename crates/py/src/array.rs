@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pullback::{Array, Error, Result, Storage};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyBytes, PyTuple, PyType};
 
 use crate::convert;
 use crate::device::On;
@@ -312,15 +312,30 @@ impl PyArray {
         PyArray::new(self.get())
     }
 
+    /// The bytes of the elements, row by row and low ones first.
+    fn __bytes__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let x = self.get();
+        Ok(PyBytes::new(py, bytes(&elements(py, &x)?, &x)?))
+    }
+
+    fn __getstate__(&self, py: Python<'_>) -> PyResult<State> {
+        let x = self.get();
+        let content = bytes(&elements(py, &x)?, &x)?.to_vec();
+        Ok((content, x.shape().to_vec(), PyDtype(x.dtype())))
+    }
+
+    fn __setstate__(&self, state: State) -> PyResult<()> {
+        self.set(restored(state)?);
+        Ok(())
+    }
+
     #[expect(clippy::type_complexity, reason = "a reduce value is a nest of tuples")]
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
     ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyType>, Vec<u8>, Vec<usize>, PyDtype))> {
-        let x = slf.get().get();
-        let storage = elements(slf.py(), &x)?;
+        let (content, shape, dtype) = slf.get().__getstate__(slf.py())?;
         let rebuild = slf.py().import("pullback._core")?.getattr("_rebuild")?;
-        let content = bytes(&storage, &x)?.to_vec();
-        Ok((rebuild, (slf.get_type(), content, x.shape().to_vec(), PyDtype(x.dtype()))))
+        Ok((rebuild, (slf.get_type(), content, shape, dtype)))
     }
 
     /// The class of NumPy's arrays would take over `np.ones(3) + x` otherwise.
@@ -329,14 +344,21 @@ impl PyArray {
     const __array_priority__: f64 = 1000.0;
 }
 
+/// The bytes of the elements, the shape and the type.
+type State = (Vec<u8>, Vec<usize>, PyDtype);
+
+fn restored((content, shape, dtype): State) -> PyResult<Array> {
+    let shape = pullback::Shape::from(shape).checked("array").or_raise()?;
+    pullback::from_bytes(&content, pullback::Aval { shape, dtype: dtype.0 }).or_raise()
+}
+
 /// An array from what `pickle` kept of it.
 #[pyfunction]
 pub fn _rebuild(
     _class: &Bound<'_, PyAny>,
-    content: &[u8],
+    content: Vec<u8>,
     shape: Vec<usize>,
     dtype: DtypeArg,
 ) -> PyResult<PyArray> {
-    let aval = pullback::Aval::new(shape, dtype.0);
-    pullback::from_bytes(content, aval).or_raise().map(PyArray::new)
+    restored((content, shape, PyDtype(dtype.0))).map(PyArray::new)
 }

@@ -1,7 +1,7 @@
 //! `compile`: a function traced once for each structure of its arguments, and called without Python from then on.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pullback::transform::{self, Traced};
@@ -124,6 +124,41 @@ pub fn compile(
     wrap::dressed(fun, compiled)
 }
 
+/// Whether functions are compiled: 0 until somebody asks, then as the environment says, or the last call.
+static ENABLED: AtomicU8 = AtomicU8::new(0);
+const YES: u8 = 1;
+const NO: u8 = 2;
+
+fn disabled() -> bool {
+    if ENABLED.load(Ordering::Relaxed) == 0 {
+        let set = std::env::var_os("PULLBACK_DISABLE_COMPILE").is_some_and(|value| !value.is_empty());
+        ENABLED.store(if set { NO } else { YES }, Ordering::Relaxed);
+    }
+    ENABLED.load(Ordering::Relaxed) == NO
+}
+
+/// From now on calls of compiled functions run their Python code, in all threads. So does the environment variable
+/// `PULLBACK_DISABLE_COMPILE`, if it is set before the first call.
+///
+/// >>> f = pb.compile(lambda x: print("called") or x)
+/// >>> pb.disable_compile()
+/// >>> y, z = f(pb.array(1.0)), f(pb.array(1.0))
+/// called
+/// called
+/// >>> pb.enable_compile()
+#[pyfunction]
+pub fn disable_compile() {
+    ENABLED.store(NO, Ordering::Relaxed);
+}
+
+/// Undoes `disable_compile`, and the environment variable.
+///
+/// >>> pb.enable_compile()
+#[pyfunction]
+pub fn enable_compile() {
+    ENABLED.store(YES, Ordering::Relaxed);
+}
+
 #[pymethods]
 impl Compiled {
     #[pyo3(signature = (*args, **kwargs))]
@@ -133,8 +168,8 @@ impl Compiled {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        if transform::any_active() {
-            // Part of a larger trace, in which it is inlined.
+        if transform::any_active() || disabled() {
+            // Part of a larger trace, in which it is inlined; or nobody wants it.
             return self.fun.bind(py).call(args, kwargs);
         }
         guard(|| self.call(py, args, kwargs))

@@ -1,14 +1,15 @@
-//! Devices and streams: where new operations are to run.
+//! Devices: where new operations are to run, and what there is.
 
-use std::sync::{Mutex, PoisonError};
-
+use pullback::info::{Property, properties};
 use pullback::place::{self, Here};
 use pullback::{Device, available};
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyDict, PyString};
 
-use crate::error::DeviceError;
+use crate::error::{DeviceError, OrRaise};
+use crate::streams::PyStream;
 
 /// A device: `pb.cpu` or `pb.gpu`.
 ///
@@ -30,10 +31,10 @@ impl PyDevice {
         }
     }
 
-    /// The device itself, for programs that ask for a device's kind.
+    /// Its kind: `pb.DeviceType.cpu` or `pb.DeviceType.gpu`, which are equal to `pb.cpu` and `pb.gpu`.
     #[getter]
-    fn r#type(&self) -> PyDevice {
-        *self
+    fn r#type<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        py.import("pullback._devices")?.getattr("DeviceType")?.getattr(self.0.to_string())
     }
 
     fn __repr__(&self) -> String {
@@ -42,24 +43,6 @@ impl PyDevice {
 
     fn __reduce__(slf: &Bound<'_, Self>) -> PyResult<(Py<PyAny>, (String,))> {
         Ok((slf.get_type().into_any().unbind(), (slf.get().0.to_string(),)))
-    }
-}
-
-/// The order of work on a device. Each device has one.
-#[pyclass(frozen, eq, hash, name = "Stream", module = "pullback")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PyStream(Device);
-
-#[pymethods]
-impl PyStream {
-    /// Its device.
-    #[getter]
-    fn device(&self) -> PyDevice {
-        PyDevice(self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("Stream(Device({}, 0), 0)", self.0)
     }
 }
 
@@ -78,7 +61,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for On {
             return Ok(On(Some(device.get().0)));
         }
         if let Ok(stream) = value.cast::<PyStream>() {
-            return Ok(On(Some(stream.get().0)));
+            return Ok(On(Some(stream.get().checked()?.device())));
         }
         if let Ok(name) = value.cast::<PyString>() {
             match &*name.to_string() {
@@ -87,12 +70,23 @@ impl<'a, 'py> FromPyObject<'a, 'py> for On {
                 _ => {}
             }
         }
+        // A kind of device, or a stream of each thread.
+        if let Some(device) = value.getattr_opt(intern!(value.py(), "_device"))?
+            && let Ok(device) = device.cast::<PyDevice>()
+        {
+            return Ok(On(Some(device.get().0)));
+        }
         let got = value.repr()?;
         Err(PyTypeError::new_err(format!("[stream] expected pb.cpu, pb.gpu, a Stream or None, got {got}")))
     }
 }
 
 impl On {
+    /// The device, where there must be one.
+    pub fn named(self, op: &str) -> PyResult<Device> {
+        self.0.ok_or_else(|| PyTypeError::new_err(format!("[{op}] expected pb.cpu or pb.gpu, got None")))
+    }
+
     /// Until the guard is dropped, what is built is built for this device.
     pub fn enter(self) -> Here {
         place::on(self.0)
@@ -108,27 +102,20 @@ pub fn default_device() -> PyDevice {
 /// Changes the default device. A GPU must be there.
 #[pyfunction]
 pub fn set_default_device(device: On) -> PyResult<()> {
-    let Some(device) = device.0 else {
-        return Err(PyTypeError::new_err("[set_default_device] expected pb.cpu or pb.gpu, got None"));
-    };
+    let device = device.named("set_default_device")?;
     present(device)?;
     place::set_default(device);
     Ok(())
 }
 
-fn present(device: Device) -> PyResult<()> {
+/// Refuses a device that is not there.
+pub fn present(device: Device) -> PyResult<()> {
     if available(device) {
         return Ok(());
     }
     Err(DeviceError::new_err(format!(
         "[device] expected a device that is there, got {device} without an adapter"
     )))
-}
-
-/// The stream of a device.
-#[pyfunction]
-pub fn default_stream(device: On) -> PyStream {
-    PyStream(device.0.unwrap_or_else(place::current))
 }
 
 /// Whether a device can be used.
@@ -140,39 +127,31 @@ pub fn is_available(py: Python<'_>, device: On) -> bool {
     py.detach(|| available(device.0.unwrap_or_else(place::current)))
 }
 
-/// What `with pb.stream(...)` holds.
-#[pyclass(frozen, name = "StreamContext", module = "pullback")]
-pub struct PyStreamContext {
-    device: Device,
-    /// One guard per `with` that is open; each belongs to the thread that opened it.
-    open: Mutex<Vec<Here>>,
-}
-
-#[pymethods]
-impl PyStreamContext {
-    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
-        let me = slf.get();
-        let here = place::on(Some(me.device));
-        me.open.lock().unwrap_or_else(PoisonError::into_inner).push(here);
-        slf
-    }
-
-    #[pyo3(signature = (*_exception))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
-        let last = self.open.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        drop(last);
-    }
-}
-
-/// Within `with pb.stream(device):` operations are built for this device.
+/// How many devices of a kind there are.
 ///
-/// >>> with pb.stream(pb.cpu):
-/// ...     y = pb.exp(pb.array(0.0))
-/// >>> y.item()
-/// 1.0
+/// >>> pb.device_count(pb.DeviceType.cpu)
+/// 1
 #[pyfunction]
-pub fn stream(device: On) -> PyResult<PyStreamContext> {
-    let device = device.0.unwrap_or_else(place::current);
-    present(device)?;
-    Ok(PyStreamContext { device, open: Mutex::new(Vec::new()) })
+pub fn device_count(py: Python<'_>, device_type: On) -> PyResult<usize> {
+    let device = device_type.named("device_count")?;
+    Ok(usize::from(py.detach(|| available(device))))
+}
+
+/// What is known of a device, the default one if none is named: `device_name`, `architecture`, and what else it says.
+///
+/// >>> info = pb.device_info(pb.cpu)
+/// >>> sorted(info)[:3]
+/// ['architecture', 'device_name', 'instruction_set']
+#[pyfunction]
+#[pyo3(signature = (d=On::default()), text_signature = "(d=None)")]
+pub fn device_info(py: Python<'_>, d: On) -> PyResult<Bound<'_, PyDict>> {
+    let device = d.0.unwrap_or_else(place::current);
+    let found = PyDict::new(py);
+    for (name, value) in py.detach(|| properties(device)).or_raise()? {
+        match value {
+            Property::Text(text) => found.set_item(name, text)?,
+            Property::Number(number) => found.set_item(name, number)?,
+        }
+    }
+    Ok(found)
 }

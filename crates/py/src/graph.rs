@@ -40,7 +40,7 @@ pub fn _graph<'py>(
 }
 
 /// What a result's type does not say.
-fn params_of(params: &Params) -> String {
+pub fn params_of(params: &Params) -> String {
     match params {
         Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) | Params::Host(_) => {
             String::new()

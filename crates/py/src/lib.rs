@@ -5,7 +5,7 @@
 //! `treedef` their structures for Python; `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`,
 //! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
 //! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python;
-//! `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
+//! `eval`, `exported`, `watch`, `graph`, `device`, `streams`, `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
@@ -25,6 +25,7 @@ mod dlpack;
 mod dtype;
 mod error;
 mod eval;
+mod exported;
 mod flat;
 mod fun_blocks;
 mod fun_conv;
@@ -32,6 +33,7 @@ mod fun_einsum;
 mod fun_elements;
 mod fun_make;
 mod fun_part;
+mod fun_quantize;
 mod fun_reduce;
 mod fun_shape;
 mod fun_signal;
@@ -52,6 +54,7 @@ mod record;
 mod rules;
 mod show;
 mod site;
+mod streams;
 mod table;
 mod tree;
 mod treedef;
@@ -113,8 +116,9 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<limits::FloatInfo>()?;
     module.add_class::<limits::IntegerInfo>()?;
     module.add_class::<device::PyDevice>()?;
-    module.add_class::<device::PyStream>()?;
-    module.add_class::<device::PyStreamContext>()?;
+    module.add_class::<streams::PyStream>()?;
+    module.add_class::<streams::PyThreadLocalStream>()?;
+    module.add_class::<streams::PyStreamContext>()?;
     module.add_class::<custom::Custom>()?;
     module.add_class::<custom_function::CustomFunction>()?;
     module.add_class::<handed::Handed>()?;
@@ -123,10 +127,15 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<index::ArrayAtIndices>()
 }
 
+#[expect(clippy::unsafe_removed_from_name, reason = "a name of MLX has the word, and is no unsafe function")]
 fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add! { module:
         array::{_rebuild};
-        device::{default_device, set_default_device, default_stream, is_available, stream};
+        device::{default_device, set_default_device, is_available, device_count, device_info};
+        streams::{
+            stream, default_stream, set_default_stream, new_stream, new_thread_unsafe_stream, new_thread_local_stream,
+            clear_streams, depends,
+        };
         dlpack::{from_dlpack};
         buffer::{_from_bytes};
         limits::{result_type, can_cast, _category};
@@ -134,7 +143,7 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         eval::{eval, async_eval, synchronize, explain, info, _live_nodes};
         memory::{
             get_active_memory, get_peak_memory, reset_peak_memory, get_cache_memory, clear_cache, set_cache_limit,
-            get_memory_limit, set_memory_limit,
+            get_memory_limit, set_memory_limit, get_array_buffer_size,
         };
         table::{table};
         grads::{grad, value_and_grad, vjp, jvp, stop_gradient, _gradient};
@@ -145,9 +154,10 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         record::{_record, closure_convert};
         treedef::{_tree_flatten};
         graph::{_graph};
+        exported::{_export, _written, _imported, _pending};
         watch::{_watch_start, _watch_stop};
         nodes::{register_tree_node, register_tree_node_class, register_module};
-        compile::{compile};
+        compile::{compile, enable_compile, disable_compile};
         callback::{pure_callback, _host_call, _debug_print};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
@@ -165,6 +175,9 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fun_elements::{conjugate, real, imag, positive, isposinf, isneginf, nan_to_num, logical_xor, divmod};
         fun_part::{
             matrix_transpose, contiguous, unstack, atleast_1d, atleast_2d, atleast_3d, meshgrid, slice, slice_update,
+        };
+        fun_quantize::{
+            to_fp8, from_fp8, quantize, dequantize, quantized_matmul, gather_qmm, qqmm, gather_qqmm,
         };
         fun_signal::{diff, convolve, bartlett, blackman, hamming, hanning, vecdot, kron};
         fun_shape::{

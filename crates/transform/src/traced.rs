@@ -155,6 +155,16 @@ impl Traced {
         self.record.leaves.iter().map(|leaf| leaf.aval().clone()).collect()
     }
 
+    /// What stands for the arguments.
+    pub fn leaves(&self) -> &[Array] {
+        &self.record.leaves
+    }
+
+    /// What the function returned, over the leaves.
+    pub fn outs(&self) -> &[Array] {
+        &self.outs
+    }
+
     /// What came from outside while some other transform was tracing, and may be a tracer of that: a record that
     /// has any is of no use once that transform has ended.
     pub fn captured(&self) -> &[Array] {

@@ -1,6 +1,7 @@
-"""Arrays in files: NumPy's `.npy` and `.npz`, and `.safetensors`.
+"""Arrays in files: NumPy's `.npy` and `.npz`, `.safetensors` and `.gguf`.
 
-`elements` is what the formats share, `npy`, `npz` and `safetensors` are the formats, `opened` the files.
+`elements` is what the formats share, `npy`, `npz`, `safetensors` and `gguf` are the formats, `blocks` the
+quantised tensors of the last, `opened` the files.
 NumPy is not needed, nothing in a file is executed, and memory is taken only for bytes that are there. A
 format is imported when it is asked for: archives and JSON take as long as much of the package.
 """
@@ -13,9 +14,10 @@ from pullback import _core
 from pullback.files.opened import reading, writing
 
 File = str | os.PathLike[str] | IO[bytes]
-FORMATS = ("npy", "npz", "safetensors")
+FORMATS = ("npy", "npz", "safetensors", "gguf")
+WITH_METADATA = ("safetensors", "gguf")
 
-__all__ = ["load", "save", "save_safetensors", "savez", "savez_compressed"]
+__all__ = ["load", "save", "save_gguf", "save_safetensors", "savez", "savez_compressed"]
 
 
 def save(file: File, arr: _core.array) -> None:
@@ -86,6 +88,28 @@ def save_safetensors(
         safetensors.write(out, arrays, metadata)
 
 
+def save_gguf(file: File, arrays: dict[str, _core.array], metadata: dict[str, Any] | None = None) -> None:
+    """Writes named arrays to a file in the `.gguf` format of ggml.
+
+    `file` is a path, to which `.gguf` is added if it does not end so, or a binary file to write to. Arrays
+    are of a float type or of signed integers, with at most four axes; `metadata` are, by name, texts, lists
+    of texts, and arrays of numbers of at most one axis.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> pb.save_gguf(file, {"w": pb.ones(2)}, {"general.name": "one", "one.layers": pb.array(1)})
+    >>> pb.load(io.BytesIO(file.getvalue()), format="gguf", return_metadata=True)
+    ({'w': array([1., 1.], dtype=float32)}, {'general.name': 'one', 'one.layers': array(1, dtype=int32)})
+    """
+    from pullback.files import gguf
+
+    metadata = {} if metadata is None else metadata
+    gguf.check(arrays, metadata)
+    _arrays("save_gguf", [*arrays.values(), *(x for x in metadata.values() if isinstance(x, _core.array))])
+    with writing(file, ".gguf", "save_gguf") as out:
+        gguf.write(out, arrays, metadata)
+
+
 def load(
     file: File,
     /,
@@ -96,9 +120,14 @@ def load(
 ) -> Any:
     """Reads the arrays in a file of one of the formats in which `save` and its like, NumPy and MLX write.
 
-    `file` is a path or a binary file to read from, `format` one of `"npy"`, `"npz"` and `"safetensors"`;
-    without it, the file's name says. The result is an array for `.npy` and a dictionary for the others; with
-    `return_metadata`, for `.safetensors`, a pair of the dictionary and the file's metadata.
+    `file` is a path or a binary file to read from, `format` one of `"npy"`, `"npz"`, `"safetensors"` and
+    `"gguf"`; without it, the file's name says. The result is an array for `.npy` and a dictionary for the
+    others; with `return_metadata`, for `.safetensors` and `.gguf`, a pair of the dictionary and the file's
+    metadata.
+
+    Of `.gguf`, tensors of the types Q4_0, Q4_1 and Q8_0 are three arrays, as `pb.quantize` makes them:
+    `x.weight`, with `x.scales` and `x.biases` of groups of 32. Those of the types Q5_0, Q5_1, Q2_K, Q4_K,
+    Q5_K and Q6_K become `float16`.
 
     A file that is not what it claims to be is a `ValueError`, one that cannot be read an `OSError`. Python
     objects in files of NumPy are refused.
@@ -108,18 +137,20 @@ def load(
         format = os.path.splitext(os.fspath(name))[1].removeprefix(".")
     if format not in FORMATS:
         raise ValueError(
-            f"[load] expected a file named .npy, .npz or .safetensors, or format=, got {format!r}"
+            f"[load] expected a file named .npy, .npz, .safetensors or .gguf, or format=, got {format!r}"
         )
-    if return_metadata and format != "safetensors":
-        raise ValueError(f"[load] expected format 'safetensors' with return_metadata, got {format!r}")
-    from pullback.files import npy, npz, safetensors
+    if return_metadata and format not in WITH_METADATA:
+        raise ValueError(
+            f"[load] expected format 'safetensors' or 'gguf' with return_metadata, got {format!r}"
+        )
+    from pullback.files import gguf, npy, npz, safetensors
 
     with reading(file) as source, contextlib.nullcontext() if stream is None else _core.stream(stream):
         if format == "npy":
             return npy.read(source)
         if format == "npz":
             return npz.read(source)
-        arrays, metadata = safetensors.read(source)
+        arrays, metadata = (safetensors if format == "safetensors" else gguf).read(source)
     return (arrays, metadata) if return_metadata else arrays
 
 

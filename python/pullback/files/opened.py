@@ -1,5 +1,6 @@
 """Files to read from and write to: a path, which is opened and closed here, or an open file, which is not."""
 
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +22,12 @@ def writing(file, suffix: str, op: str) -> Iterator[Any]:
 
 
 @contextmanager
-def reading(file) -> Iterator[Any]:
+def reading(file, op: str = "load") -> Iterator[Any]:
     """A file to read bytes from."""
     if hasattr(file, "read"):
         yield file
         return
-    with open(path_of(file, "load", "read from"), "rb") as source:
+    with open(path_of(file, op, "read from"), "rb") as source:
         yield source
 
 
@@ -50,3 +51,28 @@ def take(source, length: int, what: str) -> bytearray:
             raise ValueError(f"[load] expected {length} bytes of {what}, got {len(content)}: truncated file")
         content += piece
     return content
+
+
+@contextmanager
+def mapped(source, length: int) -> Iterator[memoryview]:
+    """The next bytes of a file, which then stands behind them: where it is one on a disk, without a copy."""
+    found = memory(source, length)
+    if found is None:
+        with memoryview(take(source, length, "elements")) as content:
+            yield content
+        return
+    whole, start = found
+    source.seek(start + length)
+    with whole, memoryview(whole) as view, view[start : start + length] as content:
+        yield content
+
+
+def memory(source, length: int) -> tuple[mmap.mmap, int] | None:
+    """A file in memory and where in it we are, if it is one on a disk and has as many bytes left."""
+    try:
+        start = source.tell()
+        left = os.fstat(source.fileno()).st_size - start
+        plain = isinstance(source.fileno(), int) and 0 < length <= left
+        return (mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ), start) if plain else None
+    except (OSError, ValueError, AttributeError, TypeError):
+        return None

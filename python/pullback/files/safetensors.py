@@ -5,13 +5,11 @@ they have to fill the rest of the file, as the format wants it.
 """
 
 import json
-import mmap
-import os
 from typing import Any
 
 from pullback import _core
 from pullback.files import elements
-from pullback.files.opened import take
+from pullback.files.opened import mapped, take
 
 # The format's own limit.
 HEADER = 100_000_000
@@ -68,23 +66,10 @@ def read(source) -> tuple[dict[str, _core.array], dict[str, str]]:
         raise ValueError(f"[load] expected a safetensors header of at most {HEADER} bytes, got {length}")
     entries, metadata = parsed(take(source, length, "a safetensors header"))
     end = check(entries)
-    mapped = memory(source, end)
-    if mapped is None:
-        with memoryview(take(source, end, "elements")) as content:
-            if source.read(1):
-                raise ValueError(f"[load] expected {end} bytes of elements, got more")
-            return built(entries, content), metadata
-    with mapped, memoryview(mapped) as whole, whole[len(whole) - end :] as content:
+    with mapped(source, end) as content:
+        if source.read(1):
+            raise ValueError(f"[load] expected {end} bytes of elements, got more")
         return built(entries, content), metadata
-
-
-def memory(source, end: int) -> mmap.mmap | None:
-    """The file in memory, if it is one on a disk and what is left of it is what the header says."""
-    try:
-        plain = isinstance(source.fileno(), int) and source.tell() == os.fstat(source.fileno()).st_size - end
-        return mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) if plain and end else None
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def built(entries: dict[str, Any], content: memoryview) -> dict[str, _core.array]:

@@ -51,6 +51,19 @@ pub static NAME: OpDef = fence(
     Diff::Linear(&[Some(|_, _, g| Ok(g.clone()))]),
 );
 
+/// `x`, whose derivative a rule stated that is not there any more.
+pub static LEFT_BEHIND: OpDef = fence(
+    "rule_left_behind",
+    "The array itself, which must not be differentiated: the rule that says how is somewhere else.",
+    &["a"],
+    Diff::Opaque(
+        "its rule was not exported; export the derivative as well, as a function or a result of its own",
+    ),
+);
+
+/// All of them.
+pub static ALL: [&OpDef; 5] = [&STOP_GRADIENT, &ONCE, &AFTER, &NAME, &LEFT_BEHIND];
+
 /// Whether an operation only waits for all its operands but the first.
 pub fn waits(op: &'static OpDef) -> bool {
     std::ptr::eq(op, &AFTER)

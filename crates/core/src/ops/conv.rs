@@ -3,7 +3,7 @@
 //! One row is all of them. Channels are `[g, c]`, groups first, so that what a derivative or a batch makes of a
 //! convolution is a convolution again, of operands whose axes are exchanged.
 
-use pullback_base::{Aval, Result, Shape};
+use pullback_base::{Aval, Error, Result, Shape};
 use pullback_kernels::{Slide, Whole};
 
 use crate::array::{Array, mismatch};
@@ -23,6 +23,9 @@ ops! {
                 && b.ndim() == r + 3
                 && x[0].dtype == x[1].dtype
                 && (a[r + 1], a[r + 2]) == (b[0], b[r + 2]);
+            if slides.iter().any(|slide| !sensible(slide)) {
+                return Err(Error::value("[conv] expected strides and dilations from 1 up to 2 ** 31, got others"));
+            }
             if !fits {
                 return Err(mismatch("conv", "input [n, s.., g, c] and weight [g, o, k.., c]", x));
             }
@@ -64,6 +67,12 @@ ops! {
             ulps: 8.,
         },
     }
+}
+
+/// Whether a position within the windows can be counted.
+fn sensible(slide: &Slide) -> bool {
+    let step = |step: usize| (1..=1 << 31).contains(&step);
+    step(slide.stride) && step(slide.dilation) && step(slide.spread) && slide.low.unsigned_abs() <= 1 << 40
 }
 
 const fn slide(count: usize, stride: usize, low: isize, dilation: usize, spread: usize) -> Slide {

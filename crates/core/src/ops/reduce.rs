@@ -6,7 +6,7 @@ use pullback_kernels::Fold;
 use super::scan::CUMPROD;
 use super::shape::inverse;
 use super::{SHIFT, has_axes, kept};
-use crate::array::Array;
+use crate::array::{Array, mismatch};
 use crate::fun;
 use crate::op::{Api, Diff, Dtypes, Infer, Kernel, Reference, Sample, Test};
 use crate::ops;
@@ -135,6 +135,9 @@ pub(crate) fn spread(g: &Array, aval: &Aval, axes: &[usize]) -> Result<Array> {
 
 pub(super) fn drop_axes(params: &Params, x: &[&Aval]) -> Result<Aval> {
     has_axes("reduce", params, x[0])?;
+    if !params.axes().is_sorted_by(|a, b| a < b) {
+        return Err(mismatch("reduce", "axes in order, each once", x));
+    }
     let shape: Vec<usize> = kept(x[0], params.axes()).into_iter().map(|axis| x[0].shape[axis]).collect();
     Ok(x[0].reshaped(shape))
 }

@@ -44,6 +44,9 @@ ops! {
         dtypes: Dtypes::Any,
         infer: Infer::One(|params, x| {
             let (shape, layout) = (params.shape(), strided(params));
+            if shape.ndim() != layout.strides.len() || layout.offset > isize::MAX as usize / 2 {
+                return Err(Error::value("[as_strided] expected a stride for each axis, and an offset, got others"));
+            }
             let reach = |(&size, &stride): (&usize, &isize)| (size as i128 - 1) * stride as i128;
             let ends = shape.iter().zip(&layout.strides).map(reach);
             let (low, high) = ends.fold((0, 0), |(low, high), end| (low + end.min(0), high + end.max(0)));
@@ -96,7 +99,9 @@ ops! {
         dtypes: Dtypes::Any,
         infer: Infer::One(|params, x| {
             has_axes("transpose", params, x[0])?;
-            if params.axes().len() != x[0].shape.ndim() {
+            let axes = params.axes();
+            let twice = || axes.iter().enumerate().any(|(at, axis)| axes[..at].contains(axis));
+            if axes.len() != x[0].shape.ndim() || twice() {
                 return Err(mismatch("transpose", "an array with an axis for every place", x));
             }
             Ok(x[0].reshaped(params.axes().iter().map(|&axis| x[0].shape[axis]).collect::<Vec<_>>()))
@@ -204,7 +209,9 @@ ops! {
             let Params::Place { start, step, shape } = params else {
                 unreachable!("a place has place params, found {params:?}")
             };
-            let fits = x[1].shape.is_empty() && x[0].dtype == x[1].dtype && reaches(start, step, &x[0].shape, shape);
+            let fits = x[1].shape.is_empty()
+                && x[0].dtype == x[1].dtype
+                && reaches(start, step, &x[0].shape, shape);
             if fits { Ok(x[0].reshaped(params.shape().clone())) } else {
                 Err(mismatch("pad", "an array and a scalar of one type", x))
             }
@@ -279,8 +286,8 @@ ops! {
             if x.iter().filter(|y| fits(y)).count() < x.len() {
                 return Err(mismatch("concatenate", &format!("arrays that differ on axis {axis} alone"), x));
             }
-            let sum = x.iter().map(|y| y.shape[axis]).sum();
-            Ok(x[0].reshaped(x[0].shape.without(axis).with(axis, sum)))
+            let sum = x.iter().try_fold(0usize, |sum, y| sum.checked_add(y.shape[axis])).unwrap_or(usize::MAX);
+            Ok(x[0].reshaped(x[0].shape.without(axis).with(axis, sum).checked("concatenate")?))
         }),
         diff: Diff::LinearAll(|params, x, at, g| {
             let axis = params.axis();
@@ -321,14 +328,19 @@ ops! {
 
 /// Whether every axis of `of` has `count` elements from `start`, `step` apart.
 fn reaches(start: &[usize], step: &[isize], count: &Shape, of: &Shape) -> bool {
-    let last = |axis: usize| start[axis] as isize + (count[axis] as isize - 1) * step[axis];
-    let inside = |at: isize, axis: usize| at >= 0 && at < of[axis] as isize;
+    let last = |axis: usize| {
+        let way = (count[axis] as isize - 1).checked_mul(step[axis])?;
+        usize::try_from((start[axis] as isize).checked_add(way)?).ok()
+    };
+    let inside = |at: usize, axis: usize| at < of[axis];
     let ndim = of.ndim();
     start.len() == ndim
         && step.len() == ndim
+        && !step.contains(&0)
         && count.ndim() == ndim
-        && (0..ndim)
-            .all(|axis| count[axis] == 0 || (inside(start[axis] as isize, axis) && inside(last(axis), axis)))
+        && (0..ndim).all(|axis| {
+            count[axis] == 0 || (inside(start[axis], axis) && last(axis).is_some_and(|at| inside(at, axis)))
+        })
 }
 
 const GROW: Batch = Batch::Lead(|params, size, _| Params::Shape(params.shape().with(0, size)));

@@ -7,8 +7,8 @@ use crate::element::{Element, Truth};
 use crate::tile::cast::Convert;
 use crate::whole::Cumulate;
 
-/// Numbers with an order, and what they are accumulated in.
-pub trait Real: Element {
+/// What can be accumulated, and in what.
+pub trait Carried: Element {
     /// What is carried along: `f32` for half floats.
     type Wide: Copy;
     /// As it is carried.
@@ -19,6 +19,10 @@ pub trait Real: Element {
     fn step(how: Cumulate, a: Self::Wide, b: Self::Wide) -> Self::Wide;
     /// What is carried before the first element.
     fn start(how: Cumulate) -> Self::Wide;
+}
+
+/// Numbers with an order.
+pub trait Real: Carried {
     /// Whether a comes before b in ascending order, NaN last.
     fn before(a: Self, b: Self) -> bool;
     /// Whether it is NaN.
@@ -27,7 +31,7 @@ pub trait Real: Element {
 
 macro_rules! whole_numbers {
     ($($t:ty)*) => {$(
-        impl Real for $t {
+        impl Carried for $t {
             type Wide = $t;
             #[inline(always)]
             fn widen(self) -> $t { self }
@@ -50,6 +54,8 @@ macro_rules! whole_numbers {
                     Cumulate::Min => <$t>::MAX,
                 }
             }
+        }
+        impl Real for $t {
             #[inline(always)]
             fn before(a: $t, b: $t) -> bool { a < b }
             #[inline(always)]
@@ -61,7 +67,7 @@ whole_numbers! { u8 u16 u32 u64 i8 i16 i32 i64 }
 
 macro_rules! floats {
     ($($t:ty as $wide:ident)*) => {$(
-        impl Real for $t {
+        impl Carried for $t {
             type Wide = $wide;
             #[inline(always)]
             fn widen(self) -> $wide { self.convert() }
@@ -84,6 +90,8 @@ macro_rules! floats {
                     Cumulate::Min => $wide::INFINITY,
                 }
             }
+        }
+        impl Real for $t {
             #[inline(always)]
             fn before(a: $t, b: $t) -> bool {
                 let (a, b) = (a.widen(), b.widen());
@@ -96,7 +104,7 @@ macro_rules! floats {
 }
 floats! { f16 as f32 bf16 as f32 f32 as f32 f64 as f64 }
 
-impl Real for Truth {
+impl Carried for Truth {
     type Wide = bool;
     #[inline(always)]
     fn widen(self) -> bool {
@@ -117,6 +125,9 @@ impl Real for Truth {
     fn start(how: Cumulate) -> bool {
         matches!(how, Cumulate::Prod | Cumulate::Min)
     }
+}
+
+impl Real for Truth {
     #[inline(always)]
     fn before(a: Truth, b: Truth) -> bool {
         !a.widen() & b.widen()
@@ -127,13 +138,36 @@ impl Real for Truth {
     }
 }
 
+/// Complex numbers have sums and products, and no order: the rows of running extremes do not take them.
+impl Carried for [f32; 2] {
+    type Wide = [f32; 2];
+    #[inline(always)]
+    fn widen(self) -> [f32; 2] {
+        self
+    }
+    #[inline(always)]
+    fn narrow(wide: [f32; 2]) -> [f32; 2] {
+        wide
+    }
+    #[inline(always)]
+    fn step(how: Cumulate, a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
+        match how {
+            Cumulate::Prod => [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]],
+            _ => [a[0] + b[0], a[1] + b[1]],
+        }
+    }
+    fn start(how: Cumulate) -> [f32; 2] {
+        [if how == Cumulate::Prod { 1. } else { 0. }, 0.]
+    }
+}
+
 /// Whether an element type is one of real numbers.
 pub const fn is_real(dtype: Dtype) -> bool {
     !matches!(dtype, Dtype::C64)
 }
 
 /// Running results along the middle axis of `[n, i]` numbers.
-pub fn cumulate<T: Real>(out: &mut [T], x: &[T], i: usize, how: Cumulate, reverse: bool, inclusive: bool) {
+pub fn cumulate<T: Carried>(out: &mut [T], x: &[T], i: usize, how: Cumulate, reverse: bool, inclusive: bool) {
     if i == 0 || x.is_empty() {
         return;
     }

@@ -1,0 +1,135 @@
+//! Arguments of operations that are not arrays, as bytes: a number for the kind, and what the kind has.
+
+use pullback_base::{Error, Result};
+use pullback_core::Params;
+use pullback_kernels::Slide;
+
+use super::bytes::{Reader, Writer};
+use super::program::wrong;
+
+/// Writes params.
+///
+/// # Errors
+/// `Value` for a call of the host.
+pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
+    match params {
+        Params::None => to.byte(0),
+        Params::Axis(axis) => {
+            to.byte(1);
+            to.long(*axis as u64);
+        }
+        Params::Axes(axes) => {
+            to.byte(2);
+            to.sizes(axes);
+        }
+        Params::Shape(shape) => {
+            to.byte(3);
+            to.sizes(shape);
+        }
+        Params::Dtype(dtype) => {
+            to.byte(4);
+            to.dtype(*dtype);
+        }
+        Params::Slice { start, step, shape } => {
+            to.byte(5);
+            reach(to, start, step, shape);
+        }
+        Params::Place { start, step, shape } => {
+            to.byte(6);
+            reach(to, start, step, shape);
+        }
+        Params::Scan { axis, reverse, inclusive } => {
+            to.byte(7);
+            to.long(*axis as u64);
+            to.byte(u8::from(*reverse));
+            to.byte(u8::from(*inclusive));
+        }
+        Params::Count(count, dtype) => {
+            to.byte(8);
+            to.long(*count as u64);
+            to.dtype(*dtype);
+        }
+        Params::Name(name) => {
+            to.byte(9);
+            to.text(name);
+        }
+        Params::Slides(slides) => {
+            to.byte(10);
+            to.count(slides.len());
+            for slide in slides {
+                let sizes = [slide.count, slide.stride, slide.low as usize, slide.dilation, slide.spread];
+                sizes.iter().for_each(|&size| to.long(size as u64));
+            }
+        }
+        Params::Strided { shape, strides, offset } => {
+            to.byte(11);
+            to.long(*offset as u64);
+            reach(to, &[], strides, shape);
+        }
+        Params::Host(call) => {
+            let text = format!("[export_function] expected operations of the engine, got {}", call.op.name);
+            return Err(Error::value(text));
+        }
+    }
+    Ok(())
+}
+
+fn reach(to: &mut Writer, start: &[usize], step: &[isize], shape: &[usize]) {
+    to.sizes(start);
+    to.count(step.len());
+    step.iter().for_each(|&step| to.long(step as u64));
+    to.sizes(shape);
+}
+
+/// Reads params. Whether they suit an operation is not asked here.
+///
+/// # Errors
+/// `Value` for bytes that are none.
+pub(super) fn read(from: &mut Reader<'_>) -> Result<Params> {
+    Ok(match from.byte("params")? {
+        0 => Params::None,
+        1 => Params::Axis(from.size("an axis")?),
+        2 => Params::Axes(from.sizes("axes")?),
+        3 => Params::Shape(from.shape()?),
+        4 => Params::Dtype(from.dtype()?),
+        5 => {
+            let (start, step) = (from.sizes("starts")?, steps(from)?);
+            Params::Slice { start, step, shape: from.shape()? }
+        }
+        6 => {
+            let (start, step) = (from.sizes("starts")?, steps(from)?);
+            Params::Place { start, step, shape: from.shape()? }
+        }
+        7 => Params::Scan {
+            axis: from.size("an axis")?,
+            reverse: from.byte("a direction")? != 0,
+            inclusive: from.byte("an end")? != 0,
+        },
+        8 => {
+            let count = from.size("a count")?;
+            Params::Count(count, from.dtype()?)
+        }
+        9 => Params::Name(from.text("a name")?.into()),
+        10 => {
+            let count = from.count("windows", 40)?;
+            Params::Slides((0..count).map(|_| slide(from)).collect::<Result<_>>()?)
+        }
+        11 => {
+            let offset = from.size("an offset")?;
+            from.sizes("starts")?;
+            Params::Strided { strides: steps(from)?, shape: from.shape()?, offset }
+        }
+        other => return Err(wrong(format!("params of kinds 0 to 11, got {other}"))),
+    })
+}
+
+fn slide(from: &mut Reader<'_>) -> Result<Slide> {
+    let mut number = || from.size("a number of windows");
+    let (count, stride, low) = (number()?, number()?, number()? as isize);
+    Ok(Slide { count, stride, low, dilation: number()?, spread: number()? })
+}
+
+fn steps(from: &mut Reader<'_>) -> Result<Vec<isize>> {
+    let back = |step: usize| step as isize;
+    Ok(from.sizes("steps")?.into_iter().map(back).collect())
+}
