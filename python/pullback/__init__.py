@@ -20,6 +20,7 @@ from pullback import utils as utils
 from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
+from pullback._core import fft as fft
 from pullback._core import random as random
 from pullback._dtypes import (
     DtypeCategory,
@@ -55,6 +56,7 @@ from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
+_sys.modules["pullback.fft"] = vars(_core)["fft"]
 
 pi = _math.pi
 e = _math.e
@@ -121,6 +123,7 @@ __all__ = [
     "empty_like",
     "euler_gamma",
     "floating",
+    "fft",
     "fori_loop",
     "generic",
     "get_printoptions",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Dtype, Shape};
+use pullback_kernels::Fourier;
 
 use crate::callback::HostCall;
 
@@ -35,6 +36,8 @@ pub enum Params {
         reverse: bool,
         inclusive: bool,
     },
+    /// A Fourier transform along an axis.
+    Fourier(usize, Fourier),
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
     /// What a user calls an array.
@@ -50,7 +53,7 @@ impl Params {
     /// On params of another kind: a row that misreads its own params.
     pub fn axis(&self) -> usize {
         match self {
-            Params::Axis(axis) | Params::Scan { axis, .. } => *axis,
+            Params::Axis(axis) | Params::Scan { axis, .. } | Params::Fourier(axis, _) => *axis,
             other => unreachable!("expected an axis, found {other:?}"),
         }
     }
@@ -85,6 +88,17 @@ impl Params {
         match self {
             Params::Dtype(dtype) | Params::Count(_, dtype) => *dtype,
             other => unreachable!("expected a dtype, found {other:?}"),
+        }
+    }
+
+    /// The Fourier transform.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn fourier(&self) -> Fourier {
+        match self {
+            Params::Fourier(_, fourier) => *fourier,
+            other => unreachable!("expected a Fourier transform, found {other:?}"),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Kernels over whole arrays against plain references.
 
+mod fourier;
 #[path = "../interpreter/mod.rs"]
 mod interpreter;
 mod moves;

@@ -2,6 +2,7 @@
 
 mod along;
 mod copy;
+pub(crate) mod fft;
 mod matmul;
 mod rows;
 mod sort;
@@ -45,11 +46,15 @@ pub(crate) fn run(
         Whole::Place { size, into } => copy::place(session, args, out, *size, into),
         Whole::RandomBits { words } => copy::random_bits(session, step, &args[0], out, *words),
         Whole::Iota => copy::iota(session, step, out, dtype),
+        Whole::Fourier(of) => fft::run(session, step, &args[0], out, (of, dtype)),
     }
 }
 
 /// Why a kernel cannot run on operands of these types, which the device has.
 pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
+    if let Whole::Fourier(of) = whole {
+        return fft::lacks(of.n);
+    }
     let sums = matches!(whole, Whole::Matmul);
     let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;
     Some(format!("a matrix product of {bad} has no GPU kernel"))
@@ -146,6 +151,9 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
     all.push(matmul::text(dtype, pullback_compile::program::computing(dtype), false));
     all.push(matmul::parts_text(dtype));
+    if dtype == Dtype::F32 {
+        all.extend(fft::texts());
+    }
     for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));

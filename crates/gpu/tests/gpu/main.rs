@@ -4,6 +4,7 @@
 
 mod device;
 mod fold;
+mod fourier;
 mod oracle;
 mod point;
 mod ulp;
