@@ -53,6 +53,7 @@ fn params_of(params: &Params) -> String {
         Params::Scan { axis, reverse, inclusive } => {
             format!("axis={axis} reverse={reverse} inclusive={inclusive}")
         }
+        Params::Fourier(axis, of) => format!("axis={axis} n={} inverse={}", of.n, of.inverse),
     }
 }
 

@@ -72,7 +72,6 @@ pub(super) fn run(
     out: &Piece,
     (of, to): (&Fourier, Dtype),
 ) -> Result<()> {
-    let radices = radices(of.n).expect("what has no kernel was refused");
     let roots = session.roots(of.n)?;
     let (outer, inner) = (step.shape[0], step.shape[2]);
     let lines = outer * inner;
@@ -89,26 +88,32 @@ pub(super) fn run(
         flip.to_bits(),
     ];
     index(lines * of.n)?;
-    if !session.device.is_software() && of.n <= SHORT {
-        let line = Line { n: of.n, columns: inner > 1, sides };
-        let named = [&[index(lines)?], &common[..]].concat();
-        let arrays = [x.piece.clone(), out.clone(), roots];
-        let groups = lines.div_ceil(line.per()) as u64;
-        return session.launch(
-            key("fourier_line", Dtype::C64, line.variant()),
-            &arrays,
-            &words(&named),
-            groups,
-            || Ok(line_text(line)),
-        );
+    let arrays = [x.piece.clone(), out.clone(), roots];
+    if session.device.is_software() || of.n > SHORT {
+        return passes(session, arrays, (of.n, lines), sides, &common);
     }
-    let mut from = x.piece.clone();
+    let line = Line { n: of.n, columns: inner > 1, sides };
+    let named = [&[index(lines)?], &common[..]].concat();
+    let groups = lines.div_ceil(line.per()) as u64;
+    let key = key("fourier_line", Dtype::C64, line.variant());
+    session.launch(key, &arrays, &words(&named), groups, || Ok(line_text(line)))
+}
+
+/// A line of any length, through global memory: a kernel per butterfly length.
+fn passes(
+    session: &mut Session,
+    [mut from, out, roots]: [Piece; 3],
+    (n, lines): (usize, usize),
+    sides: (Side, Side),
+    common: &[u32],
+) -> Result<()> {
+    let radices = radices(n).expect("what has no kernel was refused");
     // Blocks that results of passes alternate between; the last one goes where it belongs.
     let mut kept = [None, None];
     let mut span = 1;
     for (pass, &radix) in radices.iter().enumerate() {
         let (first, last) = (pass == 0, pass + 1 == radices.len());
-        let each = of.n / radix;
+        let each = n / radix;
         let form = Pass {
             radix,
             sides: (if first { sides.0 } else { Side::Within }, if last { sides.1 } else { Side::Within }),
@@ -117,22 +122,17 @@ pub(super) fn run(
         let into = if last {
             out.clone()
         } else {
-            let block = session.block(lines * of.n, Dtype::C64)?;
+            let block = session.block(lines * n, Dtype::C64)?;
             let piece = block.piece().clone();
             kept[pass % 2] = Some(block);
             piece
         };
         let units = lines * each;
-        let own = [index(units)?, index(each)?, index(span)?, index(of.n / (span * radix))?];
-        let named = [&own, &common[..]].concat();
+        let own = [index(units)?, index(each)?, index(span)?, index(n / (span * radix))?];
+        let named = [&own, common].concat();
         let arrays = [from, into.clone(), roots.clone()];
-        session.launch(
-            key("fourier", Dtype::C64, form.variant()),
-            &arrays,
-            &words(&named),
-            threads(units as u64),
-            || Ok(pass_text(form)),
-        )?;
+        let key = key("fourier", Dtype::C64, form.variant());
+        session.launch(key, &arrays, &words(&named), threads(units as u64), || Ok(pass_text(form)))?;
         (from, span) = (into, span * radix);
     }
     Ok(())
@@ -249,8 +249,7 @@ impl Line {
 }
 
 pub(crate) fn line_text(form: Line) -> String {
-    let (n, per) = (form.n, form.per());
-    let radices = radices(n).expect("what has no kernel was refused");
+    let radices = radices(form.n).expect("what has no kernel was refused");
     let mut body = format!(
         "var<workgroup> even: array<vec2<f32>, {SHORT}>;
 var<workgroup> odd: array<vec2<f32>, {SHORT}>;
@@ -259,65 +258,68 @@ MAIN
     );
     let mut span = 1;
     for (pass, &radix) in radices.iter().enumerate() {
-        let (first, last) = (pass == 0, pass + 1 == radices.len());
-        let (each, step) = (n / radix, n / (span * radix));
-        let (before, after) = if pass % 2 == 0 { ("odd", "even") } else { ("even", "odd") };
-        let (s, j) = match form.columns {
-            true => (format!("t % {per}u"), format!("t / {per}u")),
-            false => (format!("t / {each}u"), format!("t % {each}u")),
-        };
-        body += &format!(
-            "    for (var t = l; t < {}u; t += 256u) {{
-        let s = {s};
-        let j = {j};
-        let here = group * {per}u + s;
-",
-            per * each
-        );
-        body += &format!("        var v: array<vec2<f32>, {radix}>;\n        let k = j % {span}u;\n");
-        if first {
-            body += "        if (here < lines) {\n";
-        }
-        for q in 0..radix {
-            let x = match first {
-                true => format!(
-                    "load(here / inner, j + {}u, here % inner, n, inner, begin, read, twice, bitcast<f32>(flip))",
-                    q * each
-                ),
-                false => format!("{before}[s * {n}u + j + {}u]", q * each),
-            };
-            let turned = format!("pb_complex_mul({x}, roots[k * {}u])", q * step);
-            let _ = writeln!(body, "        v[{q}] = {};", if first || q == 0 { x } else { turned });
-        }
-        if first {
-            body += "        }\n";
-        }
-        body += &format!(
-            "        {}\n        let to = (j / {span}u) * {}u + k;\n",
-            butterfly(radix),
-            span * radix
-        );
-        if last {
-            body += "        if (here < lines) {\n";
-        }
-        for q in 0..radix {
-            let at = format!("to + {}u", q * span);
-            let _ = match last {
-                true => writeln!(
-                    body,
-                    "        store(here / inner, {at}, here % inner, v[{q}], n, inner, written, twice, \
-                     bitcast<f32>(scale), bitcast<f32>(flip));"
-                ),
-                false => writeln!(body, "        {after}[s * {n}u + {at}] = v[{q}];"),
-            };
-        }
-        body += if last { "        }\n    }\n" } else { "    }\n    workgroupBarrier();\n" };
+        let last = pass + 1 == radices.len();
+        body += &stage(form, pass, last, radix, span);
+        body += if last { "" } else { "    workgroupBarrier();\n" };
         span *= radix;
     }
     body += "}\n";
     let arrays = [("x", form.sides.0.ty()), ("out", form.sides.1.ty()), ("roots", "vec2<f32>")];
     let names = [&["lines"], &COMMON[..]].concat();
     whole_text(&arrays, &names, &ends(form.sides), &body)
+}
+
+/// One pass over the lines of a workgroup, from the operand or one of its arrays to the result or the other one.
+fn stage(form: Line, pass: usize, last: bool, radix: usize, span: usize) -> String {
+    let (n, per, each, step) = (form.n, form.per(), form.n / radix, form.n / (span * radix));
+    let first = pass == 0;
+    let (before, after) = if pass.is_multiple_of(2) { ("odd", "even") } else { ("even", "odd") };
+    let (s, j) = match form.columns {
+        true => (format!("t % {per}u"), format!("t / {per}u")),
+        false => (format!("t / {each}u"), format!("t % {each}u")),
+    };
+    let (mut loads, mut stores) = (String::new(), String::new());
+    for q in 0..radix {
+        let (from, to) = (format!("j + {}u", q * each), format!("to + {}u", q * span));
+        let _ = match first {
+            true => writeln!(
+                loads,
+                "            v[{q}] = load(here / inner, {from}, here % inner, n, inner, begin, read, twice, \
+                 bitcast<f32>(flip));"
+            ),
+            false if q == 0 => writeln!(loads, "            v[{q}] = {before}[s * {n}u + {from}];"),
+            false => writeln!(
+                loads,
+                "            v[{q}] = pb_complex_mul({before}[s * {n}u + {from}], roots[k * {}u]);",
+                q * step
+            ),
+        };
+        let _ = match last {
+            true => writeln!(
+                stores,
+                "            store(here / inner, {to}, here % inner, v[{q}], n, inner, written, twice, \
+                 bitcast<f32>(scale), bitcast<f32>(flip));"
+            ),
+            false => writeln!(stores, "            {after}[s * {n}u + {to}] = v[{q}];"),
+        };
+    }
+    format!(
+        "    for (var t = l; t < {}u; t += 256u) {{
+        let s = {s};
+        let j = {j};
+        let k = j % {span}u;
+        let to = (j / {span}u) * {}u + k;
+        let here = group * {per}u + s;
+        var v: array<vec2<f32>, {radix}>;
+        if (here < lines) {{
+{loads}            {}
+{stores}        }}
+    }}
+",
+        per * each,
+        span * radix,
+        butterfly(radix),
+    )
 }
 
 /// Texts of some of the kernels, of every kind of side and radix.
