@@ -116,6 +116,17 @@ TYPES = {
     "s": "_StreamOrDevice",
     "inputs": "array | Sequence[array]",
     "dependencies": "array | Sequence[array]",
+    "s": "None | int | Sequence[int]",
+    "norm": "str | None",
+    "d": "float",
+    "n_fft": "int | None",
+    "hop_length": "int | None",
+    "win_length": "int | None",
+    "window": "_ArrayLike | None",
+    "center": "bool",
+    "pad_mode": "str",
+    "onesided": "bool | None",
+    "length": "int | None",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -170,6 +181,9 @@ MANY_AXES = {
     "roll",
 }
 INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot"}
+ALONG_ONE = [f"fft.{name}" for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")]
+INT_AXIS |= set(ALONG_ONE)
+LOCAL |= {(name, "n"): "int | None" for name in ALONG_ONE} | {("fft.stft", "n_fft"): "int"}
 RETURNS = {
     "broadcast_arrays": "list[array]",
     "broadcast_shapes": "tuple[int, ...]",

@@ -326,6 +326,10 @@ def written() -> str:
             if name == "split":
                 stub = stub.replace("list[array]", "array")
             out.append("    @staticmethod\n" + stub)
+    out.append("\nclass fft:\n")
+    for name in sorted(dir(_core.fft)):
+        if inspect.isbuiltin(member := getattr(_core.fft, name)):
+            out.append("    @staticmethod\n" + function(f"fft.{name}", member, "    ").replace("def fft.", "def "))
     return "".join(out)
 
 

@@ -20,6 +20,7 @@ from pullback import utils as utils
 from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
+from pullback._core import fft as fft
 from pullback._core import random as random
 from pullback._devices import DeviceType
 from pullback._dtypes import (
@@ -69,6 +70,7 @@ from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
 _sys.modules["pullback.random"] = vars(_core)["random"]
+_sys.modules["pullback.fft"] = vars(_core)["fft"]
 
 pi = _math.pi
 e = _math.e
@@ -143,6 +145,7 @@ __all__ = [
     "export_to_dot",
     "exporter",
     "floating",
+    "fft",
     "fori_loop",
     "generic",
     "get_printoptions",

@@ -53,6 +53,10 @@ pub enum Dtypes {
     Integer,
     /// Booleans; everything else is compared with zero.
     Bool,
+    /// `float32`, and real numbers lifted to it.
+    Single,
+    /// `complex64`, and everything lifted to it.
+    Complex,
     /// Everything.
     Any,
 }
@@ -71,6 +75,8 @@ impl Dtypes {
             Dtypes::Integral => kind < Kind::Float,
             Dtypes::Integer => kind < Kind::Float && kind != Kind::Bool,
             Dtypes::Bool => kind == Kind::Bool,
+            Dtypes::Single => dtype == Dtype::F32,
+            Dtypes::Complex => kind == Kind::Complex,
             Dtypes::Any => true,
         }
     }
@@ -85,6 +91,8 @@ impl Dtypes {
             Dtypes::RealNumber | Dtypes::Number if dtype.kind() == Kind::Bool => Some(Dtype::I32),
             Dtypes::Integer if dtype.kind() == Kind::Bool => Some(Dtype::U8),
             Dtypes::Bool => Some(Dtype::Bool),
+            Dtypes::Single if dtype.kind() < Kind::Complex => Some(Dtype::F32),
+            Dtypes::Complex => Some(Dtype::C64),
             _ => None,
         }
     }
@@ -100,6 +108,8 @@ impl Dtypes {
             Dtypes::Integral => "an integer or boolean type",
             Dtypes::Integer => "an integer type",
             Dtypes::Bool => "booleans",
+            Dtypes::Single => "float32",
+            Dtypes::Complex => "complex64",
             Dtypes::Any => "any type",
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Dtype, Shape};
-use pullback_kernels::Slide;
+use pullback_kernels::{Fourier, Slide};
 
 use crate::callback::HostCall;
 
@@ -44,6 +44,8 @@ pub enum Params {
         strides: Vec<isize>,
         offset: usize,
     },
+    /// A Fourier transform along an axis.
+    Fourier(usize, Fourier),
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
     /// What a user calls an array.
@@ -59,7 +61,7 @@ impl Params {
     /// On params of another kind: a row that misreads its own params.
     pub fn axis(&self) -> usize {
         match self {
-            Params::Axis(axis) | Params::Scan { axis, .. } => *axis,
+            Params::Axis(axis) | Params::Scan { axis, .. } | Params::Fourier(axis, _) => *axis,
             other => unreachable!("expected an axis, found {other:?}"),
         }
     }
@@ -97,6 +99,17 @@ impl Params {
         match self {
             Params::Dtype(dtype) | Params::Count(_, dtype) => *dtype,
             other => unreachable!("expected a dtype, found {other:?}"),
+        }
+    }
+
+    /// The Fourier transform.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn fourier(&self) -> Fourier {
+        match self {
+            Params::Fourier(_, fourier) => *fourier,
+            other => unreachable!("expected a Fourier transform, found {other:?}"),
         }
     }
 

@@ -2,13 +2,14 @@
 //!
 //! `backend` is the door; `group` runs a group program: `space` fits its N-dimensional space to the rows × columns of
 //! the tile machine, `gather` brings inputs that lie across it into order, `programs` finds or makes its tile code (`translate`, `fuse`, `classes`, `plan`, `steps`, `regs`,
-//! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices. `memory`
-//! and `threads` are what the device has.
+//! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices,
+//! `fourier` Fourier transforms. `memory` and `threads` are what the device has.
 
 mod backend;
 mod classes;
 mod code;
 mod conv;
+mod fourier;
 mod fuse;
 mod gather;
 mod group;

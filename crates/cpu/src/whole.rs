@@ -11,6 +11,7 @@ use pullback_kernels::{Isa, Scatter, Whole, with_element, with_real};
 use rayon::slice::ParallelSliceMut;
 
 use crate::conv;
+use crate::fourier;
 use crate::matmul::{Side, Sizes, matmul};
 use crate::threads;
 
@@ -108,12 +109,13 @@ struct Call<'a> {
 
 /// Memory that threads share, each writing to lanes of its own.
 #[derive(Clone, Copy)]
-struct Shared<T>(*mut T);
+pub(crate) struct Shared<T>(pub *mut T);
 // SAFETY: see above.
 unsafe impl<T> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
-    fn at(&self, offset: usize) -> *mut T {
+    /// The element at an offset.
+    pub fn at(&self, offset: usize) -> *mut T {
         self.0.wrapping_add(offset)
     }
 }
@@ -130,6 +132,10 @@ impl Call<'_> {
                 self.place(size, &into)?;
             }
             Whole::Iota => self.iota(to),
+            Whole::Fourier(of) => {
+                let sides = fourier::Sides { from: self.dtype, to, read: self.shape() };
+                fourier::transform(of, sides, self.slices[0], self.out)?;
+            }
             Whole::RandomBits { words } => self.random(isa, words),
             Whole::Scatter(how) => self.scatter(how, donated),
             Whole::Sort => with_real!(self.dtype, T => self.sort::<T>(), else return Err(lost())),

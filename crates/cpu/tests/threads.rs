@@ -9,7 +9,7 @@ use pullback_base::{Aval, Device, Dtype, Layout, Shape};
 use pullback_compile::program::Class;
 use pullback_compile::{Backend, Inst, Operand, Program, Step, Task, WholeStep};
 use pullback_cpu::{Cpu, threads};
-use pullback_kernels::{Cumulate, Fold, Isa, Map, Whole};
+use pullback_kernels::{Cumulate, Fold, Fourier, Isa, Map, Scale, Spectrum, Whole};
 
 /// Runs a test of this file in another process, with an environment.
 fn again(test: &str, name: &str, value: &str) -> bool {
@@ -79,12 +79,17 @@ fn with_seven_threads() {
         (Whole::Sort, [1000, 600, 1], Dtype::F32),
         (Whole::ArgReduce { max: true }, [1000, 600, 1], Dtype::U32),
         (Whole::Cumulate { how: Cumulate::Sum, reverse: false, inclusive: true }, [100, 60, 100], Dtype::F32),
+        (Whole::Fourier(FULL), [1000, 600, 1], Dtype::C64),
+        (Whole::Fourier(FULL), [10, 600, 100], Dtype::C64),
     ] {
         let bytes = block(Dtype::F32, n, &mut rng);
         let shape = if let Whole::ArgReduce { .. } = whole { vec![1000, 1] } else { canonical.to_vec() };
         same(|| run(&cpu, &whole, &canonical, &bytes, &shape, out), &format!("{whole:?} {canonical:?}"));
     }
 }
+
+/// Of real numbers, with as many coefficients.
+const FULL: Fourier = Fourier { n: 600, inverse: false, scale: Scale::One, spectrum: Spectrum::Full };
 
 /// One result for any number of threads.
 fn same(work: impl Fn() -> Vec<u8>, what: &str) {

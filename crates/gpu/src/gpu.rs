@@ -9,6 +9,7 @@ use pullback_base::{Device as Where, Dtype, Error, Layout, Result, Storage};
 use pullback_compile::backend::{Poll, Slots};
 use pullback_compile::{Backend, GroupStep, Operand, Program, Step, Task};
 use pullback_kernels::Whole;
+use rustc_hash::FxHashMap;
 
 use crate::convert::{from_words, to_words};
 use crate::device::{ADAPTER_ENV, Device, Info, lock};
@@ -43,7 +44,18 @@ struct State {
     recorder: Recorder,
     pool: Pool,
     kernels: Kernels,
+    roots: Roots,
 }
+
+/// Tables of roots of unity, by their lengths, and the sum of these.
+#[derive(Default)]
+struct Roots {
+    known: FxHashMap<usize, Block>,
+    total: usize,
+}
+
+/// Roots kept at most, but for those of one length.
+const MOST_ROOTS: usize = 1 << 22;
 
 /// A device and its locked state: what recording a step takes.
 pub(crate) struct Session<'a> {
@@ -69,7 +81,7 @@ impl Gpu {
         let device = Device::open(wish)?;
         let kernels = Kernels::new(&device);
         let recorder = Recorder::new(&device, kernels.params())?;
-        let state = Mutex::new(State { recorder, pool: Pool::default(), kernels });
+        let state = Mutex::new(State { recorder, pool: Pool::default(), kernels, roots: Roots::default() });
         Ok(Gpu { device, state })
     }
 
@@ -103,6 +115,7 @@ impl Gpu {
     pub fn clear_cache(&self) -> Result<u64> {
         let mut state = lock(&self.state);
         state.recorder.flush(&self.device)?;
+        state.roots = Roots::default();
         Ok(state.pool.trim())
     }
 
@@ -201,6 +214,21 @@ impl Session<'_> {
             self.state.recorder.upload(self.device, block.piece(), block.used, &words)?;
         }
         Ok(block)
+    }
+
+    /// The roots of unity of a Fourier transform of length `n`.
+    pub fn roots(&mut self, n: usize) -> Result<Piece> {
+        if let Some(block) = self.state.roots.known.get(&n) {
+            return Ok(block.piece().clone());
+        }
+        if self.state.roots.total + n > MOST_ROOTS {
+            self.state.roots = Roots::default();
+        }
+        let block = self.upload(&whole::fft::roots(n), Dtype::C64)?;
+        let piece = block.piece().clone();
+        self.state.roots.known.insert(n, block);
+        self.state.roots.total += n;
+        Ok(piece)
     }
 
     /// Records a dispatch of a kernel, which `text` prints the first time.
@@ -368,7 +396,10 @@ impl Backend for Gpu {
     }
 
     fn lacks_whole(&self, whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
-        self.lacks_dtype(dtypes.iter().copied()).or_else(|| whole::lacks(whole, dtypes))
+        // Of kernels, those of Fourier transforms alone know pairs of floats.
+        let pairs = |dtype: &Dtype| *dtype == Dtype::C64 && matches!(whole, Whole::Fourier(_));
+        let plain = dtypes.iter().copied().filter(|dtype| !pairs(dtype));
+        self.lacks_dtype(plain).or_else(|| whole::lacks(whole, dtypes))
     }
 
     fn run(&self, steps: &[Step], slots: &mut Slots, poll: &mut Poll) -> Result<()> {

@@ -106,11 +106,12 @@ fn mask(dtype: Dtype) -> u64 {
 /// Functions by name: text, and the names it calls.
 type Functions = FxHashMap<String, (String, Vec<String>)>;
 
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     include_str!("../../kernels/wgsl/number.wgsl"),
     include_str!("../../kernels/wgsl/math.wgsl"),
     include_str!("../../kernels/wgsl/power.wgsl"),
     include_str!("../../kernels/wgsl/wide.wgsl"),
+    include_str!("../../kernels/wgsl/fourier.wgsl"),
 ];
 const INTEGER: &str = include_str!("../../kernels/wgsl/integer.wgsl");
 

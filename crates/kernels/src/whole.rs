@@ -43,6 +43,66 @@ pub struct Slide {
     pub spread: usize,
 }
 
+/// What a sum over `n` terms is divided by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Scale {
+    /// 1
+    One,
+    /// The square root of `n`.
+    Root,
+    /// `n`
+    Length,
+}
+
+/// Which coefficients the complex side of a Fourier transform has whose other side is real.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Spectrum {
+    /// All `n`.
+    Full,
+    /// The first `n / 2 + 1`, each for itself.
+    Once,
+    /// The first `n / 2 + 1`; those that have a conjugate among the others stand for both of the pair.
+    Twice,
+}
+
+/// A discrete Fourier transform: `sum_j x[j] w ** (j * k) / scale` with `w = e ** (-2 pi i / n)`. A real operand has
+/// a complex result, and a real result is the real part of the sum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Fourier {
+    /// Its length.
+    pub n: usize,
+    /// With the conjugate of `w`.
+    pub inverse: bool,
+    /// What sums are divided by.
+    pub scale: Scale,
+    /// What the complex side has where the other one is real.
+    pub spectrum: Spectrum,
+}
+
+impl Fourier {
+    /// What sums are multiplied by.
+    pub fn factor(&self) -> f64 {
+        match self.scale {
+            Scale::One => 1.,
+            Scale::Root => 1. / (self.n as f64).sqrt(),
+            Scale::Length => 1. / self.n as f64,
+        }
+    }
+
+    /// How many coefficients the complex side has where the other one is real.
+    pub fn coefficients(&self) -> usize {
+        match self.spectrum {
+            Spectrum::Full => self.n,
+            Spectrum::Once | Spectrum::Twice => self.n / 2 + 1,
+        }
+    }
+
+    /// Whether coefficient `k` stands for the pair of it and its conjugate.
+    pub fn stands_for_two(&self, k: usize) -> bool {
+        self.spectrum == Spectrum::Twice && k > 0 && 2 * k < self.n
+    }
+}
+
 /// A kernel over whole arrays.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Whole {
@@ -92,6 +152,9 @@ pub enum Whole {
     },
     /// `-> [n]`: 0, 1, 2, … in any number type.
     Iota,
+    /// `[o, m, i] -> [o, k, i]`: from `float32` or `complex64` to the other or the same one along the axis; at
+    /// least one of them is complex. Complex sides have `n` elements, or the `coefficients` if the other is real.
+    Fourier(Fourier),
 }
 
 impl Whole {
@@ -105,7 +168,7 @@ impl Whole {
         Some(match self {
             Whole::Iota => 0,
             Whole::ArgReduce { .. } | Whole::Cumulate { .. } | Whole::Sort | Whole::ArgSort => 1,
-            Whole::RandomBits { .. } => 1,
+            Whole::RandomBits { .. } | Whole::Fourier(_) => 1,
             Whole::Matmul | Whole::Conv(_) | Whole::Take | Whole::Place { .. } => 2,
             Whole::Scatter(_) => 3,
             Whole::Concatenate => return None,

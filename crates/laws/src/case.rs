@@ -102,7 +102,7 @@ impl Case {
 
     /// Whether something in it can be differentiated.
     pub fn is_differentiable(&self) -> bool {
-        let float = |aval: &Aval| aval.dtype.kind() == Kind::Float;
+        let float = |aval: &Aval| aval.dtype.kind() >= Kind::Float;
         let results = self.infer().is_ok_and(|results| results.iter().any(float));
         results && self.avals.iter().any(float) && !matches!(self.op.diff, pullback::op::Diff::Opaque(_))
     }

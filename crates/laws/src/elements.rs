@@ -1,6 +1,6 @@
-//! Elements: drawn, read, and compared.
+//! Elements: drawn, read, and compared. A complex number is two: its real part, then its imaginary one.
 
-use pullback::{Array, Aval, Dtype, Kind, Result, from_f64, to_f64};
+use pullback::{Array, Aval, Dtype, Error, Kind, Result, from_bytes, from_f64, host, to_f64};
 
 /// A small generator, so that a failure repeats.
 pub struct Rng(u64);
@@ -36,8 +36,36 @@ impl Rng {
 /// # Errors
 /// `Memory`.
 pub fn drawn(rng: &mut Rng, aval: &Aval, domain: (f64, f64)) -> Result<Array> {
-    let elements: Vec<f64> = (0..aval.size()).map(|_| rng.number(domain, aval.dtype)).collect();
-    from_f64(&elements, aval.clone())
+    let count = aval.size() * parts(aval.dtype);
+    let elements: Vec<f64> = (0..count).map(|_| rng.number(domain, aval.dtype)).collect();
+    made(&elements, aval.clone())
+}
+
+/// How many numbers an element is.
+pub fn parts(dtype: Dtype) -> usize {
+    if dtype == Dtype::C64 { 2 } else { 1 }
+}
+
+/// An array of these elements.
+///
+/// # Errors
+/// `Memory`.
+pub fn made(elements: &[f64], aval: Aval) -> Result<Array> {
+    if aval.dtype != Dtype::C64 {
+        return from_f64(elements, aval);
+    }
+    let bytes: Vec<u8> = elements.iter().flat_map(|&x| (x as f32).to_le_bytes()).collect();
+    from_bytes(&bytes, aval)
+}
+
+fn read(array: &Array) -> Result<Vec<f64>> {
+    if array.dtype() != Dtype::C64 {
+        return to_f64(array);
+    }
+    let block = host(array, &mut || Ok(()))?;
+    let bytes = block.host().ok_or_else(|| Error::internal("[laws] expected a block of the host"))?;
+    let (floats, _) = bytes.as_chunks::<4>();
+    Ok(floats.iter().take(2 * array.size()).map(|&x| f64::from(f32::from_le_bytes(x))).collect())
 }
 
 /// A direction: numbers from -1 to 1 in the type of `x`.
@@ -54,7 +82,7 @@ pub fn direction(rng: &mut Rng, x: &Array) -> Result<Array> {
 /// As evaluation.
 pub fn values(arrays: &[Array]) -> Result<Vec<Vec<f64>>> {
     pullback::eval(arrays, &mut || Ok(()))?;
-    arrays.iter().map(to_f64).collect()
+    arrays.iter().map(read).collect()
 }
 
 /// Distance from 1 to the next number of the type; 0 for what has no fractions.

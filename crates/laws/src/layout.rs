@@ -3,7 +3,7 @@
 use pullback::{Array, Kind, Result, Shape, fun};
 
 use crate::case::Case;
-use crate::elements::{Rng, close, drawn, epsilon, values};
+use crate::elements::{Rng, close, drawn, epsilon, made, parts, values};
 use crate::report::{Outcome, said};
 
 /// Ways to come by an array that lies otherwise.
@@ -67,7 +67,7 @@ fn same(case: &Case, inputs: &[Array]) -> std::result::Result<(), String> {
         .map_err(said)?
         .iter()
         .zip(inputs)
-        .map(|(elements, x)| pullback::from_f64(elements, x.aval().clone()))
+        .map(|(elements, x)| made(elements, x.aval().clone()))
         .collect();
     let outs = case.apply(&packed.map_err(said)?).map_err(said)?;
     let want = values(&outs).map_err(said)?;
@@ -90,7 +90,7 @@ fn empty(case: &Case) -> Outcome {
         let inputs = case.inputs(&mut Rng::of(&case.name())).map_err(said)?;
         let outs = case.apply(&inputs).map_err(said)?;
         for (found, aval) in values(&outs).map_err(said)?.iter().zip(case.infer().map_err(said)?) {
-            if found.len() != aval.size() {
+            if found.len() != aval.size() * parts(aval.dtype) {
                 return Err(format!("without size {gone}: {} elements for {aval}", found.len()));
             }
         }

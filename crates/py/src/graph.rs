@@ -63,6 +63,7 @@ pub fn params_of(params: &Params) -> String {
             .collect::<Vec<_>>()
             .join("; "),
         Params::Strided { strides, offset, .. } => format!("strides={strides:?} offset={offset}"),
+        Params::Fourier(axis, of) => format!("axis={axis} n={} inverse={}", of.n, of.inverse),
     }
 }
 

@@ -5,7 +5,8 @@
 //! `treedef` their structures for Python; `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`,
 //! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
 //! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python;
-//! `eval`, `exported`, `watch`, `graph`, `device`, `streams`, `random` what is left; `error` what crosses the border when something fails.
+//! `fft` and `random` the modules of these names; `eval`, `exported`, `watch`, `graph`, `device`, `streams` what is
+//! left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
@@ -26,6 +27,7 @@ mod dtype;
 mod error;
 mod eval;
 mod exported;
+mod fft;
 mod flat;
 mod fun_blocks;
 mod fun_conv;
@@ -96,6 +98,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
+    let transforms = PyModule::new(py, "fft")?;
+    ffts(&transforms)?;
+    module.add("fft", &transforms)?;
     // PyO3 lists private names too.
     module.delattr("__all__")
 }
@@ -105,6 +110,16 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
         random::{
             key, seed, split_key, bits, uniform, normal, laplace, truncated_normal, bernoulli, randint, gumbel,
             categorical, permutation,
+        };
+    }
+    Ok(())
+}
+
+fn ffts(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        fft::{
+            fft, ifft, rfft, irfft, hfft, ihfft, fftn, ifftn, rfftn, irfftn, fft2, ifft2, rfft2, irfft2, fftfreq,
+            rfftfreq, fftshift, ifftshift, stft, istft,
         };
     }
     Ok(())

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod conv;
 pub mod convert;
 pub mod exponential;
+pub mod fft;
 pub mod index;
 pub mod logic;
 pub mod make;
@@ -41,6 +42,7 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         order::ROWS,
         contract::ROWS,
         conv::ROWS,
+        fft::ROWS,
         make::ROWS,
     ]
     .into_iter()
@@ -62,11 +64,13 @@ pub(crate) const SHIFT: Batch = Batch::Lead(|params, _, _| match params {
     Params::Scan { axis, reverse, inclusive } => {
         Params::Scan { axis: axis + 1, reverse: *reverse, inclusive: *inclusive }
     }
+    Params::Fourier(axis, fourier) => Params::Fourier(axis + 1, *fourier),
     other => other.clone(),
 });
 
 const F32: &[Dtype] = &[Dtype::F32];
 const I32: &[Dtype] = &[Dtype::I32];
+const C64: &[Dtype] = &[Dtype::C64];
 const F32_2: &[Dtype] = &[Dtype::F32, Dtype::F32];
 
 /// One operand, drawn from an interval.

@@ -1,6 +1,7 @@
 //! Kernels over whole arrays against plain references.
 
 mod conv;
+mod fourier;
 #[path = "../interpreter/mod.rs"]
 mod interpreter;
 mod moves;

@@ -2,7 +2,7 @@
 
 use pullback_base::{Error, Result};
 use pullback_core::Params;
-use pullback_kernels::Slide;
+use pullback_kernels::{Fourier, Scale, Slide, Spectrum};
 
 use super::bytes::{Reader, Writer};
 use super::program::wrong;
@@ -66,12 +66,35 @@ pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
             to.long(*offset as u64);
             reach(to, &[], strides, shape);
         }
+        Params::Fourier(axis, of) => {
+            to.byte(12);
+            to.long(*axis as u64);
+            to.long(of.n as u64);
+            to.byte(u8::from(of.inverse));
+            to.byte(place(&SCALES, of.scale));
+            to.byte(place(&SPECTRA, of.spectrum));
+        }
         Params::Host(call) => {
             let text = format!("[export_function] expected operations of the engine, got {}", call.op.name);
             return Err(Error::value(text));
         }
     }
     Ok(())
+}
+
+const SCALES: [Scale; 3] = [Scale::One, Scale::Root, Scale::Length];
+const SPECTRA: [Spectrum; 3] = [Spectrum::Full, Spectrum::Once, Spectrum::Twice];
+
+fn place<T: PartialEq>(among: &[T], one: T) -> u8 {
+    among.iter().position(|other| *other == one).expect("all of them are listed") as u8
+}
+
+fn one_of<T: Copy>(among: &[T], from: &mut Reader<'_>) -> Result<T> {
+    let place = from.byte("a choice")?;
+    among
+        .get(usize::from(place))
+        .copied()
+        .ok_or_else(|| wrong(format!("a choice that there is, got {place}")))
 }
 
 fn reach(to: &mut Writer, start: &[usize], step: &[isize], shape: &[usize]) {
@@ -119,7 +142,13 @@ pub(super) fn read(from: &mut Reader<'_>) -> Result<Params> {
             from.sizes("starts")?;
             Params::Strided { strides: steps(from)?, shape: from.shape()?, offset }
         }
-        other => return Err(wrong(format!("params of kinds 0 to 11, got {other}"))),
+        12 => {
+            let (axis, n) = (from.size("an axis")?, from.size("a length")?);
+            let inverse = from.byte("a direction")? != 0;
+            let (scale, spectrum) = (one_of(&SCALES, from)?, one_of(&SPECTRA, from)?);
+            Params::Fourier(axis, Fourier { n, inverse, scale, spectrum })
+        }
+        other => return Err(wrong(format!("params of kinds 0 to 12, got {other}"))),
     })
 }
 

@@ -3,6 +3,7 @@
 mod along;
 mod conv;
 mod copy;
+pub(crate) mod fft;
 mod matmul;
 mod rows;
 mod sort;
@@ -47,11 +48,15 @@ pub(crate) fn run(
         Whole::Place { size, into } => copy::place(session, args, out, *size, into),
         Whole::RandomBits { words } => copy::random_bits(session, step, &args[0], out, *words),
         Whole::Iota => copy::iota(session, step, out, dtype),
+        Whole::Fourier(of) => fft::run(session, step, &args[0], out, (of, dtype)),
     }
 }
 
 /// Why a kernel cannot run on operands of these types, which the device has.
 pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
+    if let Whole::Fourier(of) = whole {
+        return fft::lacks(of.n);
+    }
     let sums = whole.takes_strides();
     let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;
     Some(format!("products of {bad} have no GPU kernel"))
@@ -151,6 +156,9 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.extend((0..3).map(|spatial| conv::direct_text(dtype, spatial)));
     all.extend((1..3).map(|spatial| conv::tiled_text(dtype, dtype, spatial)));
     all.push(conv::tiled_text(dtype, pullback_compile::program::computing(dtype), 1));
+    if dtype == Dtype::F32 {
+        all.extend(fft::texts());
+    }
     for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));

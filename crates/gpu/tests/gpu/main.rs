@@ -5,6 +5,7 @@
 mod conv;
 mod device;
 mod fold;
+mod fourier;
 mod oracle;
 mod point;
 mod ulp;
