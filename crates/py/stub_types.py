@@ -86,10 +86,21 @@ TYPES = {
     "allow_col_major": "bool",
     "slice_size": "int | Sequence[int]",
     "M": "int",
+    "upper": "bool",
+    "compute_uv": "bool",
+    "full_matrices": "bool",
+    "UPLO": "str",
+    "ord": "int | float | str | None",
+    "p": "int | float | str | None",
 }
 # Where a name means something else in one function.
 LOCAL = {
     ("linspace", "start"): "float",
+    ("vector_norm", "ord"): "int | float",
+    ("matrix_norm", "ord"): "int | float | str",
+    ("bernoulli", "p"): "_ArrayLike",
+    ("pinv", "rtol"): "_ArrayLike | None",
+    ("matrix_rank", "rtol"): "_ArrayLike | None",
     ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
@@ -128,11 +139,13 @@ MANY_AXES = {
     "count_nonzero",
     "minmax",
     "median",
+    "norm",
+    "vector_norm",
     "squeeze",
     "flip",
     "roll",
 }
-INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot"}
+INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot", "cross"}
 RETURNS = {
     "broadcast_arrays": "list[array]",
     "broadcast_shapes": "tuple[int, ...]",
@@ -145,6 +158,13 @@ RETURNS = {
     "einsum_path": "tuple[list[tuple[int, ...]], str]",
     "minmax": "tuple[array, array]",
     "divmod": "tuple[array, array]",
+    "slogdet": "tuple[array, array]",
+    "lu": "tuple[array, array, array]",
+    "lu_factor": "tuple[array, array]",
+    "qr": "tuple[array, array]",
+    "svd": "Any",
+    "eigh": "tuple[array, array]",
+    "eig": "tuple[array, array]",
     "eval": "None",
     "async_eval": "None",
     "synchronize": "None",

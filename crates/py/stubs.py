@@ -311,6 +311,11 @@ def written() -> str:
             if name == "split":
                 stub = stub.replace("list[array]", "array")
             out.append("    @staticmethod\n" + stub)
+    out.append("\nclass linalg:\n")
+    for name in sorted(dir(_core.linalg)):
+        member = getattr(_core.linalg, name)
+        if inspect.isbuiltin(member):
+            out.append("    @staticmethod\n" + function(name, member, "    "))
     return "".join(out)
 
 

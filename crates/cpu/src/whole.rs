@@ -10,6 +10,7 @@ use pullback_kernels::tile::cast::Convert;
 use pullback_kernels::{Isa, Scatter, Whole, with_element, with_real};
 use rayon::slice::ParallelSliceMut;
 
+use crate::linalg;
 use crate::matmul::{Side, Sizes, matmul};
 use crate::threads;
 
@@ -31,12 +32,13 @@ pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
         Whole::ArgReduce { .. } => "argmax and argmin need an order, which complex numbers have not",
         Whole::Sort | Whole::ArgSort => "sorting needs an order, which complex numbers have not",
         Whole::Cumulate { .. } => "running results of complex numbers have no kernel yet",
+        Whole::Linalg(_) => return linalg::lacks(first),
         _ => return None,
     };
     (first == Dtype::C64).then(|| named.to_string())
 }
 
-/// Runs a kernel. `donated` says that the output is the memory of the first operand.
+/// Runs a kernel with one result. `donated` says that the output is the memory of the first operand.
 ///
 /// # Safety
 /// Operands and the output hold the elements that the step's shapes say; the output overlaps no operand, or is
@@ -52,10 +54,6 @@ pub(crate) unsafe fn run(
     aval: &Aval,
     donated: bool,
 ) -> Result<()> {
-    let count = step.whole.operands();
-    if count.is_some_and(|count| sources.len() != count) || step.shapes.len() != sources.len() {
-        return Err(Error::internal(format!("[{:?}] got {} operands", step.whole, sources.len())));
-    }
     if let Whole::Matmul = step.whole {
         // SAFETY: the caller's promise.
         return unsafe { product(step, isa, sources, out) };
@@ -76,6 +74,18 @@ pub(crate) unsafe fn run(
         Call { step, slices, dtype: sources.first().map_or(aval.dtype, |source| source.dtype), out }
     };
     call.run(isa, aval.dtype, donated)
+}
+
+/// Refuses another number of operands than the kernel takes.
+///
+/// # Errors
+/// `Internal`.
+pub(crate) fn counted(step: &WholeStep, operands: usize) -> Result<()> {
+    let count = step.whole.operands();
+    if count.is_some_and(|count| operands != count) || step.shapes.len() != operands {
+        return Err(Error::internal(format!("[{:?}] got {operands} operands", step.whole)));
+    }
+    Ok(())
 }
 
 /// # Safety
@@ -118,7 +128,7 @@ impl Call<'_> {
     fn run(self, isa: Isa, to: Dtype, donated: bool) -> Result<()> {
         let lost = || Error::internal("[cpu] a kernel over whole arrays met a type that it lacks");
         match self.step.whole {
-            Whole::Matmul => {}
+            Whole::Matmul | Whole::Linalg(_) => return Err(lost()),
             Whole::Take => self.take(),
             Whole::Concatenate => self.concatenate(),
             Whole::Place { size, ref into } => {

@@ -28,7 +28,9 @@ mod eval;
 mod flat;
 mod fun_einsum;
 mod fun_elements;
+mod fun_linalg;
 mod fun_make;
+mod fun_norm;
 mod fun_part;
 mod fun_reduce;
 mod fun_shape;
@@ -91,6 +93,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
+    let linalg = PyModule::new(py, "linalg")?;
+    linalgs(&linalg)?;
+    for name in ["matmul", "matrix_transpose", "outer", "tensordot", "vecdot"] {
+        linalg.add(name, module.getattr(name)?)?;
+    }
+    module.add("linalg", &linalg)?;
     // PyO3 lists private names too.
     module.delattr("__all__")
 }
@@ -99,8 +107,19 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add! { module:
         random::{
             key, seed, split_key, bits, uniform, normal, laplace, truncated_normal, bernoulli, randint, gumbel,
-            categorical, permutation,
+            categorical, permutation, multivariate_normal,
         };
+    }
+    Ok(())
+}
+
+fn linalgs(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        fun_linalg::{
+            inv, det, cholesky, cholesky_inv, tri_inv, solve, solve_triangular, slogdet, lu, lu_factor, qr, svd, svdvals,
+            eigh, eigvalsh, eig, eigvals, pinv, cross, matrix_power,
+        };
+        fun_norm::{norm, vector_norm, matrix_norm, cond, matrix_rank, matrix_diagonal, matrix_trace};
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod convert;
 pub mod exponential;
 pub mod index;
+mod linalg;
 pub mod logic;
 pub mod make;
 pub mod order;
@@ -14,7 +15,9 @@ pub mod reduce;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
+pub mod solve;
 pub mod special;
+pub mod spectrum;
 
 use pullback_base::{Aval, Dtype, Error, Result};
 
@@ -39,6 +42,8 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         scatter::ROWS,
         order::ROWS,
         contract::ROWS,
+        solve::ROWS,
+        spectrum::ROWS,
         make::ROWS,
     ]
     .into_iter()

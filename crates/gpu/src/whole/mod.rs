@@ -10,7 +10,7 @@ use pullback_base::{Dtype, Result};
 use pullback_compile::WholeStep;
 use pullback_kernels::{Cumulate, Fold, Scatter, Whole};
 
-use crate::gpu::{Arg, Session};
+use crate::gpu::{Arg, Session, bug};
 use crate::inst::{round, wrap};
 use crate::kernel::{Key, THREADS, header, param};
 use crate::memory::Piece;
@@ -45,11 +45,15 @@ pub(crate) fn run(
         Whole::Place { size, into } => copy::place(session, args, out, *size, into),
         Whole::RandomBits { words } => copy::random_bits(session, step, &args[0], out, *words),
         Whole::Iota => copy::iota(session, step, out, dtype),
+        Whole::Linalg(_) => Err(bug("linear algebra")),
     }
 }
 
 /// Why a kernel cannot run on operands of these types, which the device has.
 pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
+    if let Whole::Linalg(_) = whole {
+        return Some("of matrices has no GPU kernel".into());
+    }
     let sums = matches!(whole, Whole::Matmul);
     let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;
     Some(format!("a matrix product of {bad} has no GPU kernel"))
