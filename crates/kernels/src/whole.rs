@@ -39,7 +39,7 @@ pub enum Vectors {
 }
 
 /// A kernel of linear algebra, on batches of matrices in row order. What has no solution is NaN, and so is whatever is
-/// made of a matrix that is not finite.
+/// made of a matrix that is not finite. Vectors have a first large component that is real and positive.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Linalg {
     /// `[b, n, n] -> [b, n, n]`: the lower factor; only the lower triangle is read.
@@ -47,7 +47,8 @@ pub enum Linalg {
     /// `[b, m, n] -> [b, m, n], i32 [b, k], i32 [b, m]`: both factors in one, with partial pivoting; the row that was
     /// exchanged with each; and the rows of the operand in the order of the factors.
     Lu,
-    /// `factors [b, n, n], order i32 [b, n], [b, n, k] -> [b, n, k]`: a solution, from what `Lu` made.
+    /// `[b, n, n], [b, n, k], factors [b, n, n], order i32 [b, n] -> [b, n, k]`: a solution, from what `Lu` made of the first
+    /// operand, which is not read.
     LuSolve {
         /// With the transposed matrix.
         transposed: bool,
@@ -132,7 +133,7 @@ impl Whole {
             Whole::RandomBits { .. } => 1,
             Whole::Matmul | Whole::Take | Whole::Place { .. } => 2,
             Whole::Scatter(_) => 3,
-            Whole::Linalg(Linalg::LuSolve { .. }) => 3,
+            Whole::Linalg(Linalg::LuSolve { .. }) => 4,
             Whole::Linalg(Linalg::Triangular { .. } | Linalg::Pinv) => 2,
             Whole::Linalg(_) => 1,
             Whole::Concatenate => return None,

@@ -7,7 +7,7 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::qr::no_pivoting::factor as qrf;
 use faer::linalg::svd::{self as svdf, ComputeSvdVectors};
 use faer::traits::RealField;
-use faer::traits::math_utils::{abs, conj, from_real, one, real, sqrt, zero};
+use faer::traits::math_utils::{abs, conj, from_f64, from_real, one, real, sqrt, zero};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Spec, c32};
 
 use crate::number::{Number, finite, lose};
@@ -43,6 +43,9 @@ pub fn qr<T: Number>(work: &mut Work, x: &[T], q: &mut [T], r: &mut [T], (m, n, 
         for j in 0..n {
             r[i * n + j] = if j < i { zero() } else { conj(&phase) * columns[(i, j)] };
         }
+        if i < n {
+            r[i * n + i] = from_real(&real(&r[i * n + i]));
+        }
         (0..m).for_each(|row| q[row * k + i] = made[(row, i)] * phase);
     }
 }
@@ -55,6 +58,25 @@ fn phase<T: Number>(x: T) -> T {
     let size = abs(&x);
     let size = if real(&x) < zero::<T::Real>() { -size } else { size };
     x / from_real::<T>(&size)
+}
+
+/// The factor of absolute value 1 that is taken out of a vector, so that its first large component is real and positive:
+/// else it would depend on the processor, and differ between types. Large is what has 0.6 of the largest, since equal
+/// components, and halves of others, are common.
+fn direction<T: Number>(x: impl Fn(usize) -> T, n: usize) -> T {
+    let largest = (0..n).map(|i| abs(&x(i))).fold(zero::<T::Real>(), |a, b| if b > a { b } else { a });
+    let large = largest * from_f64::<T::Real>(0.6);
+    match (0..n).map(x).find(|x| abs(x) > large) {
+        Some(x) => x / from_real::<T>(&abs(&x)),
+        None => one(),
+    }
+}
+
+/// Takes the direction out of a column, and answers it.
+fn directed<T: Number>(x: &mut Mat<T>, column: usize) -> T {
+    let turn = direction(|row| x[(row, column)], x.nrows());
+    (0..x.nrows()).for_each(|row| x[(row, column)] = x[(row, column)] * conj(&turn));
+    turn
 }
 
 /// Singular values in descending order and, if wanted, the vectors: `u` (`m × p`) and `vh` (`q × n`).
@@ -82,6 +104,13 @@ pub fn svd<T: Number>(
         left = Mat::identity(m, p);
         right = Mat::identity(n, q);
     }
+    for i in 0..p {
+        let turn = directed(&mut left, i);
+        if i < s.len() {
+            (0..n).for_each(|row| right[(row, i)] = right[(row, i)] * conj(&turn));
+        }
+    }
+    (s.len()..q).for_each(|i| _ = directed(&mut right, i));
     MatMut::from_row_major_slice_mut(u, m, p).copy_from(&left);
     for (i, row) in vh.chunks_exact_mut(n.max(1)).enumerate() {
         row.iter_mut().enumerate().for_each(|(j, out)| *out = conj(&right[(j, i)]));
@@ -140,7 +169,8 @@ pub fn eigh<T: Number>(work: &mut Work, x: &[T], w: &mut [T::Real], v: Option<&m
         lose(w);
         return v.into_iter().for_each(lose);
     }
-    if let (Some(v), Some(made)) = (v, made) {
+    if let (Some(v), Some(mut made)) = (v, made) {
+        (0..n).for_each(|i| _ = directed(&mut made, i));
         MatMut::from_row_major_slice_mut(v, n, n).copy_from(&made);
     }
 }
@@ -161,7 +191,7 @@ pub fn root<T: Number>(work: &mut Work, x: &[T], out: &mut [T], n: usize) {
     matmul(out, Accum::Replace, scaled.as_ref(), left.adjoint(), one::<T>(), work.par);
 }
 
-/// Eigenvalues and, if wanted, the vectors, each of length 1 with a real largest component, of a real matrix.
+/// Eigenvalues and, if wanted, the vectors, each of length 1, of a real matrix.
 pub fn eig<T: Number + RealField + Into<f64>>(
     work: &mut Work,
     x: &[T],
@@ -228,22 +258,12 @@ pub fn eig_complex(work: &mut Work, x: &[c32], w: &mut [c32], v: Option<&mut [c3
     }
 }
 
-/// Columns of length 1 whose largest component is real, as LAPACK makes them.
+/// Columns of length 1 with the direction taken out.
 fn normalize(v: &mut [c32], n: usize) {
     for i in 0..n {
-        let column = || (0..n).map(|row| row * n + i);
-        let length = column().map(|at| v[at].norm_sqr()).sum::<f32>().sqrt();
-        let largest =
-            column().fold(i, |best, at| if v[at].norm_sqr() > v[best].norm_sqr() { at } else { best });
-        if !(length > 0.) {
-            continue;
-        }
-        let size = v[largest].norm();
-        let turn = v[largest].conj() / size;
-        // A real column keeps its sign.
-        let turn = if v[largest].im == 0. { c32::new(1., 0.) } else { turn } / length;
-        column().for_each(|at| v[at] *= turn);
-        v[largest].im = 0.;
+        let length = (0..n).map(|row| v[row * n + i].norm_sqr()).sum::<f32>().sqrt();
+        let turn = direction(|row| v[row * n + i], n).conj();
+        (0..n).for_each(|row| v[row * n + i] *= turn / length);
     }
 }
 

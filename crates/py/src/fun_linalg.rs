@@ -153,8 +153,9 @@ pub fn qr<'py>(py: Python<'py>, a: Arg, mode: &str, stream: On) -> PyResult<Boun
 /// `compute_uv`, `s` alone. Values are in descending order. `u` and `vh` are square, or have as many vectors as there are
 /// values where `full_matrices` is false.
 ///
-/// Vectors are determined up to their sign (their phase), and the gradient is right for what does not depend on it. That of
-/// vectors of equal values is infinite or NaN, that of vectors that fill up a square matrix is an error.
+/// Vectors are determined up to their sign (their phase): the first large component of those in `u` is real and positive.
+/// The gradient of complex ones is that of the choice that does not turn them: right for what does not depend on the phase.
+/// That of vectors of equal values is infinite or NaN, that of vectors that fill up a square matrix is an error.
 ///
 /// >>> pb.linalg.svd(pb.array([[3.0, 0.0], [0.0, 4.0]]), compute_uv=False)
 /// array([4., 3.], dtype=float32)
@@ -193,7 +194,8 @@ fn is_upper(op: &str, UPLO: &str) -> PyResult<bool> {
 
 /// Eigenvalues of symmetric or Hermitian matrices `[.., n, n]` in ascending order, and the vectors as columns. Only the
 /// lower (`"L"`) or upper (`"U"`) triangle is read, so that it alone has a gradient. That of vectors of equal values is
-/// infinite or NaN; that of the values is right there too.
+/// infinite or NaN; that of the sum of these values is right there too. The first large component of a vector is real and
+/// positive; the gradient of complex ones is right for what does not depend on the phase.
 ///
 /// >>> w, v = pb.linalg.eigh(pb.array([[1.0, -2.0], [-2.0, 1.0]]))
 /// >>> pb.round(w, 4)
@@ -220,8 +222,8 @@ pub fn eigvalsh(py: Python<'_>, a: Arg, UPLO: &str, stream: On) -> PyResult<PyAr
 
 /// Eigenvalues of square matrices `[.., n, n]` in any order, and the vectors of length 1 as columns; always `complex64`.
 ///
-/// A vector is determined up to its phase. The gradient is that of the choice that does not turn it: right for what does not
-/// depend on the phase, and NaN or infinite for vectors of equal values.
+/// A vector is determined up to its phase: its first large component is real and positive. The gradient is that of the choice
+/// that does not turn it: right for what does not depend on the phase, and NaN or infinite for vectors of equal values.
 ///
 /// >>> w, v = pb.linalg.eig(pb.array([[0.0, 1.0], [-1.0, 0.0]]))
 /// >>> sorted(pb.imag(w).tolist())

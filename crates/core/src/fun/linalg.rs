@@ -10,8 +10,8 @@ use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
 pub use pullback_kernels::Vectors;
 
 use super::{
-    abs, add, broadcast_to, cast, concatenate, conjugate, diagonal, divide, equal, expand_dims, eye, log,
-    matmul, multiply, narrow, not_equal, prod, reshape, subtract, sum_over, swap_last, tril, triu, where_,
+    add, broadcast_to, cast, concatenate, conjugate, diagonal, divide, equal, expand_dims, eye, log, matmul,
+    multiply, narrow, not_equal, prod, reshape, subtract, sum_over, swap_last, tril, triu, where_,
 };
 use crate::array::{Array, mismatch};
 use crate::op::{Dtypes, OpDef};
@@ -240,8 +240,9 @@ pub fn svd(a: &Array, vectors: Vectors) -> Result<Vec<Array>> {
 /// # Errors
 /// As `cholesky`.
 pub fn eigh(a: &Array, vectors: Vectors, upper: bool) -> Result<Vec<Array>> {
-    square("eigh", a)?;
-    let x = lifted("eigh", a)?;
+    let op = if vectors == Vectors::None { "eigvalsh" } else { "eigh" };
+    square(op, a)?;
+    let x = lifted(op, a)?;
     let x = if upper { adjoint(&x)? } else { x };
     several(&spectrum::EIGH, Params::Vectors(vectors), &x)
 }
@@ -251,8 +252,9 @@ pub fn eigh(a: &Array, vectors: Vectors, upper: bool) -> Result<Vec<Array>> {
 /// # Errors
 /// As `cholesky`.
 pub fn eig(a: &Array, vectors: Vectors) -> Result<Vec<Array>> {
-    square("eig", a)?;
-    several(&spectrum::EIG, Params::Vectors(vectors), &lifted("eig", a)?)
+    let op = if vectors == Vectors::None { "eigvals" } else { "eig" };
+    square(op, a)?;
+    several(&spectrum::EIG, Params::Vectors(vectors), &lifted(op, a)?)
 }
 
 /// The Hermitian square root, without negative eigenvalues, of Hermitian matrices, of which the lower triangle is read.
@@ -282,6 +284,22 @@ pub fn pinv(a: &Array, rtol: Option<&Array>) -> Result<Array> {
     Array::apply(&spectrum::PINV, Params::None, &[&x, &least])
 }
 
+/// The product along the last axis. That of complex numbers is one of halves, again and again: the derivative of `prod`
+/// takes running products, which they have not.
+fn product(x: &Array) -> Result<Array> {
+    let axis = x.ndim() - 1;
+    let mut y = x.clone();
+    while y.dtype() == Dtype::C64 && y.shape()[axis] > 1 {
+        let (n, half) = (y.shape()[axis], y.shape()[axis] / 2);
+        let pairs = multiply(&narrow(&y, axis, 0, half)?, &narrow(&y, axis, half, half)?)?;
+        y = match n % 2 {
+            0 => pairs,
+            _ => concatenate(&[&pairs, &narrow(&y, axis, n - 1, 1)?], -1)?,
+        };
+    }
+    if y.shape()[axis] == 1 { super::squeeze(&y, Some(&[-1])) } else { prod(&y, Some(&[-1]), false) }
+}
+
 /// The diagonal of the upper factor, and the sign of the order of its rows.
 fn pivots(op: &str, a: &Array) -> Result<(Array, Array)> {
     let n = square(op, a)?;
@@ -302,7 +320,7 @@ pub fn det(a: &Array) -> Result<Array> {
     let n = square("det", a)?;
     if n > 3 {
         let (diagonal, sign) = pivots("det", a)?;
-        return multiply(&prod(&diagonal, Some(&[-1]), false)?, &sign);
+        return multiply(&product(&diagonal)?, &sign);
     }
     let x = lifted("det", a)?;
     let at = |i: usize, j: usize| {
@@ -313,7 +331,7 @@ pub fn det(a: &Array) -> Result<Array> {
         subtract(&multiply(&at(i, k)?, &at(j, l)?)?, &multiply(&at(i, l)?, &at(j, k)?)?)
     };
     match n {
-        0 => prod(&diagonal(&x, 0, -2, -1)?, Some(&[-1]), false),
+        0 => product(&diagonal(&x, 0, -2, -1)?),
         1 => at(0, 0),
         2 => minor([0, 1], [0, 1]),
         _ => {
@@ -329,12 +347,11 @@ pub fn det(a: &Array) -> Result<Array> {
 /// As `cholesky`.
 pub fn slogdet(a: &Array) -> Result<(Array, Array)> {
     let (diagonal, order) = pivots("slogdet", a)?;
-    let size = abs(&diagonal)?;
-    let size = if diagonal.dtype() == Dtype::C64 { super::real(&size)? } else { size };
+    let size = super::norm::sizes(&diagonal)?;
     let whole = cast(&size, diagonal.dtype())?;
     let zero = equal(&whole, &whole.weak(0.))?;
     let phase = divide(&diagonal, &where_(&zero, &whole.weak(1.), &whole)?)?;
-    let sign = multiply(&prod(&phase, Some(&[-1]), false)?, &order)?;
+    let sign = multiply(&product(&phase)?, &order)?;
     let sign = if diagonal.dtype() == Dtype::C64 { sign } else { super::stop_gradient(&sign)? };
     Ok((sign, sum_over(&log(&size)?, Some(&[-1]), false)?))
 }

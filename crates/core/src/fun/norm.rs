@@ -37,9 +37,23 @@ fn inexact(op: &str, x: &Array) -> Result<Array> {
     cast(x, dtype.ok_or_else(|| Error::type_(format!("[{op}] expected a number type, got {}", x.dtype())))?)
 }
 
+/// The sum of two squares, or one.
+fn squares(x: &Array) -> Result<Array> {
+    match x.dtype() {
+        Dtype::C64 => add(&square(&real(x)?)?, &square(&imag(x)?)?),
+        _ => square(x),
+    }
+}
+
+/// The root, with slope 0 at 0: there it is infinite, and 0 times that is NaN.
+fn root(x: &Array) -> Result<Array> {
+    let zero = equal(x, &x.weak(0.))?;
+    where_(&zero, &x.weak(0.), &sqrt(&where_(&zero, &x.weak(1.), x)?)?)
+}
+
 /// Absolute values, in a real type.
-fn sizes(x: &Array) -> Result<Array> {
-    real(&abs(x)?)
+pub(super) fn sizes(x: &Array) -> Result<Array> {
+    if x.dtype() == Dtype::C64 { root(&squares(x)?) } else { abs(x) }
 }
 
 /// The norm of vectors along one axis, of matrices along two. Without axes it is that of the whole array, as a vector if no
@@ -75,14 +89,7 @@ pub fn vector_norm(x: &Array, order: f64, axes: Option<&[isize]>, keepdims: bool
     shape::axes("norm", axes, x.ndim())?;
     let total = |x: &Array| sum_over(x, axes, keepdims);
     if order == 2. {
-        let squares = match x.dtype() {
-            Dtype::C64 => add(&square(&real(&x)?)?, &square(&imag(&x)?)?)?,
-            _ => square(&x)?,
-        };
-        let sum = total(&squares)?;
-        // The slope of the root is infinite at 0, and 0 times that is NaN.
-        let zero = equal(&sum, &sum.weak(0.))?;
-        return where_(&zero, &sum.weak(0.), &sqrt(&where_(&zero, &sum.weak(1.), &sum)?)?);
+        return root(&total(&squares(&x)?)?);
     }
     if order == 0. {
         let dtype = real(&x)?.dtype();
