@@ -50,7 +50,8 @@ def main():
             pb.eval(y)
             here = best(lambda ours=ours, y=y: pb.eval(ours(y)))
             there = best(lambda theirs=theirs, x=x: theirs(x))
-            print(f"{name:10} {shape!s:>15} {here * 1e3:10.4f} {there * 1e3:10.4f} {there / here:7.2f}", flush=True)
+            times = f"{here * 1e3:10.4f} {there * 1e3:10.4f} {there / here:7.2f}"
+            print(f"{name:10} {shape!s:>15} {times}", flush=True)
 
 
 if __name__ == "__main__":
