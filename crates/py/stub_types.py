@@ -127,10 +127,21 @@ TYPES = {
     "pad_mode": "str",
     "onesided": "bool | None",
     "length": "int | None",
+    "upper": "bool",
+    "compute_uv": "bool",
+    "full_matrices": "bool",
+    "UPLO": "str",
+    "ord": "int | float | str | None",
+    "p": "int | float | str | None",
 }
 # Where a name means something else in one function.
 LOCAL = {
     ("linspace", "start"): "float",
+    ("vector_norm", "ord"): "int | float",
+    ("matrix_norm", "ord"): "int | float | str",
+    ("bernoulli", "p"): "_ArrayLike",
+    ("pinv", "rtol"): "_ArrayLike | None",
+    ("matrix_rank", "rtol"): "_ArrayLike | None",
     ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
@@ -176,6 +187,8 @@ MANY_AXES = {
     "count_nonzero",
     "minmax",
     "median",
+    "norm",
+    "vector_norm",
     "squeeze",
     "flip",
     "roll",
@@ -184,6 +197,7 @@ INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff",
 ALONG_ONE = [f"fft.{name}" for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")]
 INT_AXIS |= set(ALONG_ONE)
 LOCAL |= {(name, "n"): "int | None" for name in ALONG_ONE} | {("fft.stft", "n_fft"): "int"}
+INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot", "cross"}
 RETURNS = {
     "broadcast_arrays": "list[array]",
     "broadcast_shapes": "tuple[int, ...]",
@@ -197,6 +211,13 @@ RETURNS = {
     "minmax": "tuple[array, array]",
     "divmod": "tuple[array, array]",
     "quantize": "tuple[array, ...]",
+    "slogdet": "tuple[array, array]",
+    "lu": "tuple[array, array, array]",
+    "lu_factor": "tuple[array, array]",
+    "qr": "tuple[array, array]",
+    "svd": "Any",
+    "eigh": "tuple[array, array]",
+    "eig": "tuple[array, array]",
     "eval": "None",
     "async_eval": "None",
     "synchronize": "None",

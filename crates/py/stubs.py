@@ -330,6 +330,11 @@ def written() -> str:
     for name in sorted(dir(_core.fft)):
         if inspect.isbuiltin(member := getattr(_core.fft, name)):
             out.append("    @staticmethod\n" + function(f"fft.{name}", member, "    ").replace("def fft.", "def "))
+    out.append("\nclass linalg:\n")
+    for name in sorted(dir(_core.linalg)):
+        member = getattr(_core.linalg, name)
+        if inspect.isbuiltin(member):
+            out.append("    @staticmethod\n" + function(name, member, "    "))
     return "".join(out)
 
 

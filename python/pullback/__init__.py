@@ -21,6 +21,7 @@ from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import fft as fft
+from pullback._core import linalg as linalg
 from pullback._core import random as random
 from pullback._devices import DeviceType
 from pullback._dtypes import (
@@ -69,6 +70,7 @@ from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
+_sys.modules["pullback.linalg"] = vars(_core)["linalg"]
 _sys.modules["pullback.random"] = vars(_core)["random"]
 _sys.modules["pullback.fft"] = vars(_core)["fft"]
 
@@ -83,6 +85,7 @@ newaxis = None
 acos, acosh, asin, asinh = _core.arccos, _core.arccosh, _core.arcsin, _core.arcsinh
 atan, atan2, atanh = _core.arctan, _core.arctan2, _core.arctanh
 asarray = array
+matrix_norm = vars(_core)["linalg"].norm
 bitwise_left_shift, bitwise_right_shift = _core.left_shift, _core.right_shift
 concat = concatenate
 conj = _core.conjugate
@@ -161,7 +164,9 @@ __all__ = [
     "jacfwd",
     "jacobian",
     "jacrev",
+    "linalg",
     "load",
+    "matrix_norm",
     "nan",
     "newaxis",
     "nonzero",

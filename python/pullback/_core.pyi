@@ -2169,6 +2169,16 @@ class random:
     def laplace(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, loc: _ArrayLike | None = None, scale: _ArrayLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Numbers of the Laplace distribution, times `scale`, plus `loc`."""
     @staticmethod
+    def multivariate_normal(mean: _ArrayLike, cov: _ArrayLike, shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        Jointly normal numbers with means `mean` (`[.., n]`) and covariances `cov` (`[.., n, n]`, of which the lower triangle is
+        read), in `float32`: of the shape `(*shape, n)`, or that of the leading axes broadcast. Negative eigenvalues of `cov`
+        are taken for zero. There are gradients for both, but none for the `cov` of a distribution that is flat.
+
+        >>> pb.random.multivariate_normal(pb.zeros(2), pb.eye(2), (5,), key=pb.random.key(0)).shape
+        (5, 2)
+        """
+    @staticmethod
     def normal(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, loc: _ArrayLike | None = None, scale: _ArrayLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """
         Normally distributed numbers, times `scale`, plus `loc`.
@@ -2208,7 +2218,7 @@ class random:
         (3, 2)
         """
     @staticmethod
-    def truncated_normal(lower: _ArrayLike, upper: _ArrayLike, shape: int | Sequence[int] | None = None, dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
+    def truncated_normal(lower: _ArrayLike, upper: bool, shape: int | Sequence[int] | None = None, dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Normally distributed numbers between two bounds."""
     @staticmethod
     def uniform(low: _ArrayLike = 0, high: _ArrayLike = 1, shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
@@ -2217,4 +2227,288 @@ class random:
 
         >>> 0 <= pb.random.uniform(key=pb.random.key(0)).item() < 1
         True
+        """
+
+class linalg:
+    @staticmethod
+    def cholesky(a: _ArrayLike, upper: bool = False, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The Cholesky factor of symmetric or Hermitian, positive definite matrices `[.., n, n]`: lower, so that it times its
+        conjugate transpose is `a`, or upper. Only that triangle of `a` is read, so that it alone has a gradient. Where a
+        matrix is not positive definite the factor is NaN, and no error: one matrix must not stop a batch.
+
+        >>> pb.linalg.cholesky(pb.array([[4.0, 2.0], [2.0, 10.0]]))
+        array([[2., 0.],
+               [1., 3.]], dtype=float32)
+        """
+    @staticmethod
+    def cholesky_inv(a: _ArrayLike, upper: bool = False, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of a matrix from its Cholesky factor `a`, lower or upper.
+
+        >>> pb.linalg.cholesky_inv(pb.array([[2.0, 0.0], [0.0, 4.0]]))
+        array([[0.25  , 0.    ],
+               [0.    , 0.0625]], dtype=float32)
+        """
+    @staticmethod
+    def cond(x: _ArrayLike, p: int | float | str | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        How much larger the relative error of a solution may be than that of the system: of matrices `[.., m, n]` the quotient
+        of the largest and the smallest singular value, or, of square ones, the product of the norm `p` and that of the inverse.
+
+        >>> pb.linalg.cond(pb.array([[4.0, 0.0], [0.0, 2.0]])).item()
+        2.0
+        """
+    @staticmethod
+    def cross(a: _ArrayLike, b: _ArrayLike, axis: int = -1, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The cross product along an axis of 2 or 3 elements, of which a missing third is zero. Of two elements each it is the
+        third of the product alone, in an axis of 1.
+
+        >>> pb.linalg.cross(pb.array([1, 0, 0]), pb.array([0, 1, 0]))
+        array([0, 0, 1], dtype=int32)
+        """
+    @staticmethod
+    def det(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The determinant of square matrices `[.., n, n]`. Up to three rows it is written out, and has its derivative at
+        singular matrices too; of larger singular ones the derivative is NaN.
+
+        >>> pb.linalg.det(pb.array([[1.0, 2.0], [3.0, 4.0]])).item()
+        -2.0
+        """
+    @staticmethod
+    def diagonal(x: _ArrayLike, /, *, offset: int = 0, stream: _StreamOrDevice = None) -> array:
+        """
+        The `offset`-th diagonal of matrices `[.., m, n]`: that of the array API, over the last two axes.
+
+        >>> pb.linalg.diagonal(pb.array([[1, 2], [3, 4]]))
+        array([1, 4], dtype=int32)
+        """
+    @staticmethod
+    def eig(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+        """
+        Eigenvalues of square matrices `[.., n, n]` in any order, and the vectors of length 1 as columns; always `complex64`.
+
+        A vector is determined up to its phase: its first large component is real and positive. The gradient is that of the choice
+        that does not turn it: right for what does not depend on the phase, and NaN or infinite for vectors of equal values.
+
+        >>> w, v = pb.linalg.eig(pb.array([[0.0, 1.0], [-1.0, 0.0]]))
+        >>> sorted(pb.imag(w).tolist())
+        [-1.0, 1.0]
+        """
+    @staticmethod
+    def eigh(a: _ArrayLike, UPLO: str = 'L', *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+        """
+        Eigenvalues of symmetric or Hermitian matrices `[.., n, n]` in ascending order, and the vectors as columns. Only the
+        lower (`"L"`) or upper (`"U"`) triangle is read, so that it alone has a gradient. That of vectors of equal values is
+        infinite or NaN; that of the sum of these values is right there too. The first large component of a vector is real and
+        positive; the gradient of complex ones is right for what does not depend on the phase.
+
+        >>> w, v = pb.linalg.eigh(pb.array([[1.0, -2.0], [-2.0, 1.0]]))
+        >>> pb.round(w, 4)
+        array([-1.,  3.], dtype=float32)
+        """
+    @staticmethod
+    def eigvals(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+        """Eigenvalues of square matrices `[.., n, n]` in any order; always `complex64`."""
+    @staticmethod
+    def eigvalsh(a: _ArrayLike, UPLO: str = 'L', *, stream: _StreamOrDevice = None) -> array:
+        """
+        Eigenvalues of symmetric or Hermitian matrices `[.., n, n]` in ascending order, of which one triangle is read.
+
+        >>> pb.linalg.eigvalsh(pb.array([[2.0, 0.0], [0.0, 1.0]]))
+        array([1., 2.], dtype=float32)
+        """
+    @staticmethod
+    def inv(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of square matrices `[.., n, n]`. Of a singular matrix it is infinite or NaN, and no error.
+
+        >>> pb.linalg.inv(pb.array([[2.0, 0.0], [0.0, 4.0]]))
+        array([[0.5 , 0.  ],
+               [0.  , 0.25]], dtype=float32)
+        """
+    @staticmethod
+    def lu(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> tuple[array, array, array]:
+        """
+        The LU factorization with partial pivoting of matrices `[.., m, n]`: places `p` (`uint32`), `l` with ones on its
+        diagonal, and `u`, so that `a` is the product of `l`, with its rows taken at `p`, and `u`.
+
+        >>> p, l, u = pb.linalg.lu(pb.array([[1.0, 2.0], [4.0, 4.0]]))
+        >>> pb.matmul(l[p, :], u)
+        array([[1., 2.],
+               [4., 4.]], dtype=float32)
+        """
+    @staticmethod
+    def lu_factor(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+        """
+        The LU factorization with partial pivoting in one array, without the ones on the diagonal of the lower factor, and for
+        each row in turn the one that it was exchanged with, counted from 0 (`uint32`).
+        """
+    @staticmethod
+    def matmul(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The product of matrices; leading axes broadcast, vectors are rows on the left and columns on the right.
+
+        >>> pb.matmul(pb.array([[1, 2]]), pb.array([[3], [4]]))
+        array([[11]], dtype=int32)
+        """
+    @staticmethod
+    def matrix_norm(x: _ArrayLike, /, *, keepdims: bool = False, ord: int | float | str = 'fro', stream: _StreamOrDevice = None) -> array:
+        """
+        The norm of matrices `[.., m, n]`: that of the array API.
+
+        >>> pb.linalg.matrix_norm(pb.array([[3.0, 0.0], [0.0, 4.0]])).item()
+        5.0
+        """
+    @staticmethod
+    def matrix_power(a: _ArrayLike, n: int, *, stream: _StreamOrDevice = None) -> array:
+        """
+        Square matrices `[.., n, n]` multiplied by themselves `n` times; of a negative `n`, the inverse is.
+
+        >>> pb.linalg.matrix_power(pb.array([[1, 1], [0, 1]]), 3)
+        array([[1, 3],
+               [0, 1]], dtype=int32)
+        """
+    @staticmethod
+    def matrix_rank(x: _ArrayLike, /, *, rtol: _ArrayLike | None = None, stream: _StreamOrDevice = None) -> array:
+        """
+        How many singular values of matrices `[.., m, n]` are above `rtol` times the largest, as `int32`; `rtol` is the rounding
+        error times the longer side if it is not given.
+
+        >>> pb.linalg.matrix_rank(pb.ones((3, 3))).item()
+        1
+        """
+    @staticmethod
+    def matrix_transpose(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+        """
+        Matrices transposed: the last two axes exchanged.
+
+        >>> pb.matrix_transpose(pb.zeros((4, 2, 3))).shape
+        (4, 3, 2)
+        """
+    @staticmethod
+    def norm(a: _ArrayLike, /, ord: int | float | str | None = None, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The norm of vectors along one `axis`, of matrices along two. Without `axis` it is that of the whole array, as a vector
+        if there is no `ord`; with one, the array has one axis or two.
+
+        `ord` is `None` (the root of the sum of squares), `inf`, `-inf`, or any number of vectors; of matrices `'fro'`, `'nuc'`
+        (the sum of singular values), `1`, `2` (the largest singular value), `inf` (the largest sum of a row), or one of these
+        negative. The gradient of the 2-norm at 0 is 0.
+
+        >>> pb.linalg.norm(pb.array([3.0, 4.0])).item()
+        5.0
+        >>> pb.linalg.norm(pb.array([[1.0, 2.0], [3.0, 4.0]]), "fro", axis=(0, 1)).shape
+        ()
+        """
+    @staticmethod
+    def outer(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+        """
+        Products of all pairs of elements of two vectors.
+
+        >>> pb.outer(pb.array([1, 2]), pb.array([3, 4]))
+        array([[3, 4],
+               [6, 8]], dtype=int32)
+        """
+    @staticmethod
+    def pinv(a: _ArrayLike, rtol: _ArrayLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The pseudo-inverse (Moore, Penrose) of matrices `[.., m, n]`. Singular values up to `rtol` times the largest are taken
+        for zero; `rtol` is ten times the rounding error times the longer side if it is not given. The gradient is that at a
+        constant rank.
+
+        >>> pb.linalg.pinv(pb.array([[2.0], [0.0]]))
+        array([[0.5, 0. ]], dtype=float32)
+        """
+    @staticmethod
+    def qr(a: _ArrayLike, mode: str = 'reduced', *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+        """
+        The QR factorization of matrices `[.., m, n]`: `q` with orthonormal columns, as many as the shorter side has
+        (`"reduced"`) or `m` (`"complete"`), and `r` upper triangular, with the signs of LAPACK. The gradient of a complete `q`
+        with more columns than `a` is an error: they are any basis of the rest.
+
+        >>> q, r = pb.linalg.qr(pb.array([[2.0, 3.0], [1.0, 2.0]]))
+        >>> pb.allclose(q @ r, pb.array([[2.0, 3.0], [1.0, 2.0]])).item()
+        True
+        """
+    @staticmethod
+    def slogdet(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> tuple[array, array]:
+        """
+        The sign of the determinant of square matrices and the logarithm of its absolute value: 0 and `-inf` of singular ones.
+
+        >>> sign, logarithm = pb.linalg.slogdet(pb.array([[0.0, 1.0], [1.0, 0.0]]))
+        >>> sign.item(), logarithm.item()
+        (-1.0, 0.0)
+        """
+    @staticmethod
+    def solve(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The solution `x` of `a x = b`: `a` is square matrices `[.., n, n]`, `b` is `[.., n, k]` or a vector `[n]`; leading axes
+        broadcast. Of a singular system it is infinite or NaN, and no error. The gradient uses the factors again.
+
+        >>> pb.linalg.solve(pb.array([[2.0, 0.0], [0.0, 4.0]]), pb.array([2.0, 2.0]))
+        array([1. , 0.5], dtype=float32)
+        """
+    @staticmethod
+    def solve_triangular(a: _ArrayLike, b: _ArrayLike, *, upper: bool = False, stream: _StreamOrDevice = None) -> array:
+        """
+        The solution `x` of `a x = b` for lower (or upper) triangular `a`, of which only that triangle is read. Shapes are those
+        of `solve`.
+
+        >>> pb.linalg.solve_triangular(pb.array([[2.0, 0.0], [1.0, 1.0]]), pb.array([2.0, 2.0]))
+        array([1., 1.], dtype=float32)
+        """
+    @staticmethod
+    def svd(a: _ArrayLike, compute_uv: bool = True, full_matrices: bool = True, *, stream: _StreamOrDevice = None) -> Any:
+        """
+        The singular value decomposition of matrices `[.., m, n]`: `u`, `s` and `vh`, so that `u diag(s) vh` is `a`; without
+        `compute_uv`, `s` alone. Values are in descending order. `u` and `vh` are square, or have as many vectors as there are
+        values where `full_matrices` is false.
+
+        Vectors are determined up to their sign (their phase): the first large component of those in `u` is real and positive.
+        The gradient of complex ones is that of the choice that does not turn them: right for what does not depend on the phase.
+        That of vectors of equal values is infinite or NaN, that of vectors that fill up a square matrix is an error.
+
+        >>> pb.linalg.svd(pb.array([[3.0, 0.0], [0.0, 4.0]]), compute_uv=False)
+        array([4., 3.], dtype=float32)
+        """
+    @staticmethod
+    def svdvals(x: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+        """Singular values of matrices `[.., m, n]` in descending order."""
+    @staticmethod
+    def tensordot(a: _ArrayLike, b: _ArrayLike, /, axes: int | Sequence[Sequence[int]] = 2, *, stream: _StreamOrDevice = None) -> array:
+        """
+        Sums of products over axes: the last so many of `a` with the first of `b`, or a list for each.
+
+        >>> pb.tensordot(pb.ones((2, 3)), pb.ones((3, 4)), 1).shape
+        (2, 4)
+        """
+    @staticmethod
+    def trace(x: _ArrayLike, /, *, offset: int = 0, dtype: _DtypeLike | None = None, stream: _StreamOrDevice = None) -> array:
+        """
+        The sum of the `offset`-th diagonal of matrices `[.., m, n]`: that of the array API, over the last two axes.
+
+        >>> pb.linalg.trace(pb.array([[1, 2], [3, 4]])).item()
+        5
+        """
+    @staticmethod
+    def tri_inv(a: _ArrayLike, upper: bool = False, *, stream: _StreamOrDevice = None) -> array:
+        """The inverse of triangular matrices `[.., n, n]`, lower or upper. Only that triangle is read."""
+    @staticmethod
+    def vecdot(a: _ArrayLike, b: _ArrayLike, /, *, axis: int = -1, stream: _StreamOrDevice = None) -> array:
+        """
+        Sums of products over one axis of both arrays; the other axes broadcast. Of complex numbers the first is conjugated.
+
+        >>> pb.vecdot(pb.array([[1, 2], [3, 4]]), pb.array([1, 1]))
+        array([3, 7], dtype=int32)
+        """
+    @staticmethod
+    def vector_norm(x: _ArrayLike, /, *, axis: None | int | Sequence[int] = None, keepdims: bool = False, ord: int | float = 2, stream: _StreamOrDevice = None) -> array:
+        """
+        The norm of vectors along any axes, or of the whole array: that of the array API.
+
+        >>> pb.linalg.vector_norm(pb.array([[3.0, 4.0], [6.0, 8.0]]), axis=1)
+        array([ 5., 10.], dtype=float32)
         """

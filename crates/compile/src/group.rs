@@ -4,8 +4,8 @@
 //! is ready before that group runs; so groups stay in an order in which they can run. A reduction joins the
 //! group of its operand. Views join nothing: they become layouts of what they look at.
 
-use pullback_base::{Device, Layout, Shape};
-use pullback_core::op::{Kernel, WholeCall};
+use pullback_base::{Aval, Device, Layout, Shape};
+use pullback_core::op::{Infer, Kernel, Results, WholeCall};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -29,8 +29,9 @@ pub struct Group {
 pub enum Unit {
     /// A program.
     Group(Group),
-    /// A kernel over whole arrays, for an item.
-    Whole(Id, WholeCall),
+    /// A kernel over whole arrays: it makes results of these types, and the items that are some of them, by their
+    /// numbers.
+    Whole(WholeCall, Results, Vec<(u32, Id)>),
     /// The elements of an item laid out in order.
     Copy(Id),
     /// A call of the host, and the items that are its results, by their numbers.
@@ -114,10 +115,10 @@ impl Partitioner<'_> {
             ItemKind::Result(result) => {
                 let call = item.inputs[0];
                 let unit = self.ready[call as usize] - 1;
-                let Unit::Host(_, results) = &mut self.units[unit as usize].0 else {
-                    unreachable!("a result is one of a call")
-                };
-                results.push((*result, id));
+                match &mut self.units[unit as usize].0 {
+                    Unit::Host(_, results) | Unit::Whole(_, _, results) => results.push((*result, id)),
+                    _ => unreachable!("a result is one of a call, or of a kernel over whole arrays"),
+                }
                 return self.own(id, item, unit);
             }
         };
@@ -154,13 +155,17 @@ impl Partitioner<'_> {
                 self.found.push(found);
             }
             Kernel::Whole(call) => {
-                let avals: SmallVec<[_; 3]> =
+                let avals: SmallVec<[&Aval; 3]> =
                     item.inputs.iter().map(|&x| &self.items[x as usize].aval).collect();
+                let results = match op.infer {
+                    Infer::Many(rule) => rule(params, &avals).expect("the operands have been found to fit"),
+                    _ => Results::from_elem(item.aval.clone(), 1),
+                };
                 let call = call(params, &avals, &item.aval);
                 for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
                     self.whole_operand(x, shape, &call, device);
                 }
-                self.units.push((Unit::Whole(id, call), device));
+                self.units.push((Unit::Whole(call, results, vec![(0, id)]), device));
                 self.own(id, item, self.units.len() as u32 - 1);
             }
             Kernel::Host => unreachable!("a call of the host is an item of its own kind"),

@@ -22,11 +22,11 @@ pub enum ItemKind {
     Leaf(u32, Device),
     /// One of the constants worth knowing when planning, by its bits.
     Const(u64),
-    /// An operation.
+    /// An operation, and its first result.
     Op(&'static OpDef, Params),
     /// A call of the host, by its number among the calls, and its first result.
     Host(u32),
-    /// A further result of the call that is its operand. All results of a call are there at once.
+    /// A further result of the operation or call that is its operand. All results are there at once.
     Result(u32),
 }
 
@@ -187,9 +187,7 @@ impl Walk {
                 NodeKind::Op(_, Params::Host(call)) => self.host(&node, call)?,
                 NodeKind::Op(op, params) => {
                     let inputs = node.inputs().iter().map(|x| self.id(x)).collect();
-                    let kind = ItemKind::Op(op, params.clone());
-                    let (aval, device) = (node.avals[0].clone(), node.device);
-                    SmallVec::from_elem(self.item(Item { kind, inputs, aval, device, kept: false }), 1)
+                    self.results(ItemKind::Op(op, params.clone()), inputs, &node)
                 }
                 NodeKind::Tracer(of) => return Err(self.no_value(of, &node)),
                 NodeKind::Data => {
@@ -216,7 +214,7 @@ impl Walk {
         }
         let forgot = || Error::internal("[eval] a call forgot its function");
         let fun = Arc::as_ptr(&call.fun().ok_or_else(forgot)?) as *const () as usize;
-        let inputs = operands.iter().map(|x| self.id(x)).collect();
+        let inputs: SmallVec<[Id; 3]> = operands.iter().map(|x| self.id(x)).collect();
         let (calls, same) = (&mut self.order.calls, self.calls.entry(fun).or_default());
         let known = same.iter().copied().find(|&other| calls[other as usize] == call);
         let number = known.unwrap_or_else(|| {
@@ -224,17 +222,22 @@ impl Walk {
             same.push(calls.len() as u32 - 1);
             calls.len() as u32 - 1
         });
+        Ok(self.results(ItemKind::Host(number), inputs, node))
+    }
+
+    /// An item for each result of a node: what is computed is the first one's business.
+    fn results(&mut self, kind: ItemKind, inputs: SmallVec<[Id; 3]>, node: &Node) -> SmallVec<[Id; 1]> {
         let item = |kind, inputs, aval: &Aval| {
             let (aval, device) = (aval.clone(), node.device);
             Item { kind, inputs, aval, device, kept: false }
         };
-        let first = self.item(item(ItemKind::Host(number), inputs, &node.avals[0]));
+        let first = self.item(item(kind, inputs, &node.avals[0]));
         let mut ids = SmallVec::from_elem(first, 1);
         for (out, aval) in node.avals.iter().enumerate().skip(1) {
             let inputs = SmallVec::from_elem(first, 1);
             ids.push(self.item(item(ItemKind::Result(out as u32), inputs, aval)));
         }
-        Ok(ids)
+        ids
     }
 
     fn constant(&mut self, bits: u64, node: &Arc<Node>) -> Id {

@@ -40,7 +40,7 @@ pub struct WholeStep {
     /// Canonical shapes of the operands. Operands are contiguous, with an offset, except for `Matmul`, whose
     /// operands' layouts have these shapes and any strides.
     pub shapes: Vec<Shape>,
-    /// Canonical shape of the result.
+    /// Canonical shape of the first result.
     pub shape: Shape,
 }
 
@@ -82,7 +82,7 @@ pub struct Step {
     pub task: Task,
     /// What it reads. Several operands may read one slot.
     pub inputs: Vec<Operand>,
-    /// What it writes: fresh, contiguous blocks.
+    /// What it writes: fresh, contiguous blocks; some of a kernel's results may be read by nobody.
     pub outputs: Vec<(Slot, Aval)>,
     /// Slots that no later step reads. A block that is held by its slot alone may be written over.
     pub dying: Vec<Slot>,

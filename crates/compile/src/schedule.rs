@@ -129,8 +129,8 @@ impl Scheduler<'_> {
             Unit::Copy(id) => {
                 self.group(emit_copy(items, self.partition, unit, *id), device, backends, moved);
             }
-            Unit::Whole(id, call) => {
-                let item = &items[*id as usize];
+            Unit::Whole(call, results, wanted) => {
+                let item = &items[wanted[0].1 as usize];
                 let mut inputs = Vec::new();
                 for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
                     let (base, layout) = self.found(x, unit);
@@ -142,7 +142,15 @@ impl Scheduler<'_> {
                     shapes: call.shapes.clone(),
                     shape: call.shape.clone(),
                 };
-                self.push(Task::Whole(step), device, inputs, &[*id]);
+                let mut outputs = Vec::with_capacity(results.len());
+                for (number, aval) in results.iter().enumerate() {
+                    let slot = match wanted.iter().find(|(result, _)| *result as usize == number) {
+                        Some((_, id)) => self.new_slot(*id, device),
+                        None => self.unnamed_slot(),
+                    };
+                    outputs.push((slot, aval.clone()));
+                }
+                self.steps.push(Step { device, task: Task::Whole(step), inputs, outputs, dying: vec![] });
             }
             Unit::Host(call, results) => {
                 let mut inputs = Vec::new();
@@ -189,9 +197,14 @@ impl Scheduler<'_> {
         self.order.items[id as usize].aval.clone()
     }
 
-    fn new_slot(&mut self, id: Id, device: Device) -> Slot {
-        let slot = self.count;
+    /// For a result that nobody reads.
+    fn unnamed_slot(&mut self) -> Slot {
         self.count += 1;
+        self.count - 1
+    }
+
+    fn new_slot(&mut self, id: Id, device: Device) -> Slot {
+        let slot = self.unnamed_slot();
         self.slots.insert((id, device), slot);
         self.homes.entry(id).or_insert(device);
         slot

@@ -41,6 +41,9 @@ pub enum Dtypes {
     Inexact,
     /// Floats; integers and booleans are lifted to `float32`.
     Float,
+    /// `float32`, `float64` and `complex64`, which linear algebra is made for; integers and booleans are lifted to
+    /// `float32`.
+    Precise,
     /// All but complex.
     Real,
     /// All but complex and boolean; booleans are lifted to `int32`.
@@ -69,6 +72,7 @@ impl Dtypes {
         match self {
             Dtypes::Inexact => kind >= Kind::Float,
             Dtypes::Float => kind == Kind::Float,
+            Dtypes::Precise => kind >= Kind::Float && dtype.size() >= 4,
             Dtypes::Real => kind != Kind::Complex,
             Dtypes::RealNumber => kind != Kind::Complex && kind != Kind::Bool,
             Dtypes::Number => kind != Kind::Bool,
@@ -87,7 +91,9 @@ impl Dtypes {
             return Some(dtype);
         }
         match self {
-            Dtypes::Inexact | Dtypes::Float if dtype.kind() < Kind::Float => Some(Dtype::F32),
+            Dtypes::Inexact | Dtypes::Float | Dtypes::Precise if dtype.kind() < Kind::Float => {
+                Some(Dtype::F32)
+            }
             Dtypes::RealNumber | Dtypes::Number if dtype.kind() == Kind::Bool => Some(Dtype::I32),
             Dtypes::Integer if dtype.kind() == Kind::Bool => Some(Dtype::U8),
             Dtypes::Bool => Some(Dtype::Bool),
@@ -102,6 +108,7 @@ impl Dtypes {
         match self {
             Dtypes::Inexact => "a float or complex type",
             Dtypes::Float => "a float type",
+            Dtypes::Precise => "float32, float64 or complex64",
             Dtypes::Real => "a real type",
             Dtypes::RealNumber => "an integer or float type",
             Dtypes::Number => "a number type",
@@ -189,7 +196,7 @@ pub struct WholeCall {
     pub whole: Whole,
     /// Canonical shapes of the operands.
     pub shapes: Vec<Shape>,
-    /// Canonical shape of the result.
+    /// Canonical shape of the first result.
     pub shape: Shape,
 }
 

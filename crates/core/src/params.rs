@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Dtype, Shape};
-use pullback_kernels::{Fourier, Slide};
+use pullback_kernels::{Fourier, Slide, Vectors};
 
 use crate::callback::HostCall;
 
@@ -48,6 +48,12 @@ pub enum Params {
     Fourier(usize, Fourier),
     /// A count and a type: of an arange, of random words.
     Count(usize, Dtype),
+    /// Which triangle of a matrix is meant: the upper one, or else the lower.
+    Upper(bool),
+    /// Whether a matrix is meant as its transpose.
+    Transposed(bool),
+    /// What a factorization makes beside values.
+    Vectors(Vectors),
     /// What a user calls an array.
     Name(Arc<str>),
     /// A closure of the host, and what it returns.
@@ -110,6 +116,28 @@ impl Params {
         match self {
             Params::Fourier(_, fourier) => *fourier,
             other => unreachable!("expected a Fourier transform, found {other:?}"),
+        }
+    }
+
+    /// Whether the other triangle, or the transpose, is meant.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn turned(&self) -> bool {
+        match self {
+            Params::Upper(turned) | Params::Transposed(turned) => *turned,
+            other => unreachable!("expected a side of a matrix, found {other:?}"),
+        }
+    }
+
+    /// What a factorization makes beside values.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn vectors(&self) -> Vectors {
+        match self {
+            Params::Vectors(vectors) => *vectors,
+            other => unreachable!("expected vectors, found {other:?}"),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::group::{self, Read};
 use crate::memory::CpuBuffer;
 use crate::programs::Programs;
 use crate::translate::Facts;
-use crate::{threads, whole};
+use crate::{linalg, threads, whole};
 
 /// The host's processors.
 pub struct Cpu {
@@ -82,9 +82,7 @@ impl Cpu {
     }
 
     fn whole(&self, whole: &WholeStep, step: &Step, slots: &mut Slots) -> Result<Blocks> {
-        let [(_, aval)] = &step.outputs[..] else {
-            return Err(Error::internal(format!("[{:?}] writes one output", whole.whole)));
-        };
+        whole::counted(whole, step.inputs.len())?;
         let sources = step.inputs.iter().map(|operand| {
             Ok(whole::Source {
                 ptr: source(slots, operand)?,
@@ -93,6 +91,18 @@ impl Cpu {
             })
         });
         let sources: SmallVec<[whole::Source; 4]> = sources.collect::<Result<_>>()?;
+        if let Whole::Linalg(linalg) = whole.whole {
+            let block = |(_, aval): &(Slot, Aval)| Ok(Storage::new(CpuBuffer::new(aval.bytes())?));
+            let blocks: Blocks = step.outputs.iter().map(block).collect::<Result<_>>()?;
+            let outputs: SmallVec<[*mut u8; 3]> = blocks.iter().map(target).collect::<Result<_>>()?;
+            // SAFETY: operands were found to fit their blocks; outputs are blocks of their own, as large as the
+            // row's shape rule says.
+            unsafe { linalg::run(linalg, whole, &sources, &outputs)? };
+            return Ok(blocks);
+        }
+        let [(_, aval)] = &step.outputs[..] else {
+            return Err(Error::internal(format!("[{:?}] writes one output", whole.whole)));
+        };
         let donor = match (&whole.whole, step.inputs.first()) {
             // An array that is also written into itself is read while it is written.
             (Whole::Scatter(_), Some(x)) => donor(step, aval, slots)
@@ -209,7 +219,8 @@ impl Backend for Cpu {
                 slots[slot as usize] = None;
             }
             for ((slot, _), block) in step.outputs.iter().zip(blocks) {
-                slots[*slot as usize] = Some(block);
+                // A result that nobody reads dies at once.
+                slots[*slot as usize] = Some(block).filter(|_| !step.dying.contains(slot));
             }
         }
         Ok(())

@@ -2,8 +2,8 @@
 //!
 //! `backend` is the door; `group` runs a group program: `space` fits its N-dimensional space to the rows × columns of
 //! the tile machine, `gather` brings inputs that lie across it into order, `programs` finds or makes its tile code (`translate`, `fuse`, `classes`, `plan`, `steps`, `regs`,
-//! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices,
-//! `fourier` Fourier transforms. `memory` and `threads` are what the device has.
+//! `code`), `run` and `walk` walk it. `whole` runs kernels over whole arrays, `matmul` products of matrices, `conv`
+//! convolutions, `fourier` Fourier transforms, `linalg` factorizations. `memory` and `threads` are what the device has.
 
 mod backend;
 mod classes;
@@ -14,6 +14,7 @@ mod fuse;
 mod gather;
 mod group;
 mod ir;
+mod linalg;
 mod matmul;
 mod memory;
 mod plan;

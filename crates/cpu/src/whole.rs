@@ -12,6 +12,7 @@ use rayon::slice::ParallelSliceMut;
 
 use crate::conv;
 use crate::fourier;
+use crate::linalg;
 use crate::matmul::{Side, Sizes, matmul};
 use crate::threads;
 
@@ -33,12 +34,13 @@ pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
         Whole::ArgReduce { .. } => "argmax and argmin need an order, which complex numbers have not",
         Whole::Sort | Whole::ArgSort => "sorting needs an order, which complex numbers have not",
         Whole::Cumulate { .. } => "running results of complex numbers have no kernel yet",
+        Whole::Linalg(_) => return linalg::lacks(first),
         _ => return None,
     };
     (first == Dtype::C64).then(|| named.to_string())
 }
 
-/// Runs a kernel. `donated` says that the output is the memory of the first operand.
+/// Runs a kernel with one result. `donated` says that the output is the memory of the first operand.
 ///
 /// # Safety
 /// Operands and the output hold the elements that the step's shapes say; the output overlaps no operand, or is
@@ -54,10 +56,7 @@ pub(crate) unsafe fn run(
     aval: &Aval,
     donated: bool,
 ) -> Result<()> {
-    let count = step.whole.operands();
-    if count.is_some_and(|count| sources.len() != count) || step.shapes.len() != sources.len() {
-        return Err(Error::internal(format!("[{:?}] got {} operands", step.whole, sources.len())));
-    }
+    counted(step, sources.len())?;
     match &step.whole {
         // SAFETY: the caller's promise.
         Whole::Matmul => return unsafe { product(step, isa, sources, out) },
@@ -81,6 +80,18 @@ pub(crate) unsafe fn run(
         Call { step, slices, dtype: sources.first().map_or(aval.dtype, |source| source.dtype), out }
     };
     call.run(isa, aval.dtype, donated)
+}
+
+/// Refuses another number of operands than the kernel takes.
+///
+/// # Errors
+/// `Internal`.
+pub(crate) fn counted(step: &WholeStep, operands: usize) -> Result<()> {
+    let count = step.whole.operands();
+    if count.is_some_and(|count| operands != count) || step.shapes.len() != operands {
+        return Err(Error::internal(format!("[{:?}] got {operands} operands", step.whole)));
+    }
+    Ok(())
 }
 
 /// # Safety
@@ -124,7 +135,7 @@ impl Call<'_> {
     fn run(self, isa: Isa, to: Dtype, donated: bool) -> Result<()> {
         let lost = || Error::internal("[cpu] a kernel over whole arrays met a type that it lacks");
         match self.step.whole {
-            Whole::Matmul | Whole::Conv(_) => {}
+            Whole::Matmul | Whole::Conv(_) | Whole::Linalg(_) => return Err(lost()),
             Whole::Take => self.take(),
             Whole::Concatenate => self.concatenate(),
             Whole::Place { size, ref into } => {

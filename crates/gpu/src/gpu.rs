@@ -190,7 +190,7 @@ fn block<'a>(operand: &Operand, slots: &'a Slots) -> Result<&'a Block> {
     storage.get::<Block>().ok_or_else(|| bug("a block of another device"))
 }
 
-fn bug(what: &str) -> Error {
+pub(crate) fn bug(what: &str) -> Error {
     Error::internal(format!("[gpu] a plan has {what}"))
 }
 

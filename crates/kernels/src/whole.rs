@@ -103,6 +103,53 @@ impl Fourier {
     }
 }
 
+/// Which vectors a factorization makes beside values.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Vectors {
+    /// None: it has one result.
+    None,
+    /// As many as there are values.
+    Thin,
+    /// Those that fill up a square matrix as well.
+    Full,
+}
+
+/// A kernel of linear algebra, on batches of matrices in row order. What has no solution is NaN, and so is whatever is
+/// made of a matrix that is not finite. Vectors have a first large component that is real and positive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Linalg {
+    /// `[b, n, n] -> [b, n, n]`: the lower factor; only the lower triangle is read.
+    Cholesky,
+    /// `[b, m, n] -> [b, m, n], i32 [b, k], i32 [b, m]`: both factors in one, with partial pivoting; the row that was
+    /// exchanged with each; and the rows of the operand in the order of the factors.
+    Lu,
+    /// `[b, n, n], [b, n, k], factors [b, n, n], order i32 [b, n] -> [b, n, k]`: a solution, from what `Lu` made of the first
+    /// operand, which is not read.
+    LuSolve {
+        /// With the transposed matrix.
+        transposed: bool,
+    },
+    /// `[b, n, n] x [b, n, k] -> [b, n, k]`: a solution; only one triangle of the matrix is read.
+    Triangular {
+        /// The upper one.
+        upper: bool,
+    },
+    /// `[b, m, n] -> [b, m, k], [b, k, n]`: an orthogonal and an upper triangular factor.
+    Qr(Vectors),
+    /// `[b, m, n] -> [b, k], [b, m, p], [b, q, n]`: singular values in descending order; left and right vectors.
+    Svd(Vectors),
+    /// `[b, n, n] -> [b, n], [b, n, n]`: eigenvalues in ascending order, and the vectors; only the lower triangle is read.
+    Eigh(Vectors),
+    /// `[b, n, n] -> c64 [b, n], c64 [b, n, n]`: eigenvalues, and the vectors.
+    Eig(Vectors),
+    /// `[b, n, n] -> [b, n, n]`: the square root that is Hermitian and has no negative eigenvalue; negative ones of the
+    /// operand, of which the lower triangle is read, are taken for zero.
+    Root,
+    /// `[b, m, n], least [b] -> [b, n, m]`: the pseudo-inverse, without singular values that are not above `least` times the
+    /// largest.
+    Pinv,
+}
+
 /// A kernel over whole arrays.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Whole {
@@ -155,6 +202,8 @@ pub enum Whole {
     /// `[o, m, i] -> [o, k, i]`: from `float32` or `complex64` to the other or the same one along the axis; at
     /// least one of them is complex. Complex sides have `n` elements, or the `coefficients` if the other is real.
     Fourier(Fourier),
+    /// Linear algebra.
+    Linalg(Linalg),
 }
 
 impl Whole {
@@ -171,6 +220,9 @@ impl Whole {
             Whole::RandomBits { .. } | Whole::Fourier(_) => 1,
             Whole::Matmul | Whole::Conv(_) | Whole::Take | Whole::Place { .. } => 2,
             Whole::Scatter(_) => 3,
+            Whole::Linalg(Linalg::LuSolve { .. }) => 4,
+            Whole::Linalg(Linalg::Triangular { .. } | Linalg::Pinv) => 2,
+            Whole::Linalg(_) => 1,
             Whole::Concatenate => return None,
         })
     }

@@ -45,6 +45,9 @@ pub fn params_of(params: &Params) -> String {
         Params::None | Params::Shape(_) | Params::Dtype(_) | Params::Count(..) | Params::Host(_) => {
             String::new()
         }
+        Params::Upper(upper) => format!("upper={upper}"),
+        Params::Transposed(transposed) => format!("transposed={transposed}"),
+        Params::Vectors(vectors) => format!("vectors={vectors:?}").to_lowercase(),
         Params::Name(name) => name.to_string(),
         Params::Axis(axis) => format!("axis={axis}"),
         Params::Axes(axes) => format!("axes={axes:?}"),

@@ -33,7 +33,9 @@ mod fun_blocks;
 mod fun_conv;
 mod fun_einsum;
 mod fun_elements;
+mod fun_linalg;
 mod fun_make;
+mod fun_norm;
 mod fun_part;
 mod fun_quantize;
 mod fun_reduce;
@@ -101,6 +103,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let transforms = PyModule::new(py, "fft")?;
     ffts(&transforms)?;
     module.add("fft", &transforms)?;
+    let linalg = PyModule::new(py, "linalg")?;
+    linalgs(&linalg)?;
+    for name in ["matmul", "matrix_transpose", "outer", "tensordot", "vecdot"] {
+        linalg.add(name, module.getattr(name)?)?;
+    }
+    module.add("linalg", &linalg)?;
     // PyO3 lists private names too.
     module.delattr("__all__")
 }
@@ -109,7 +117,7 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
     add! { module:
         random::{
             key, seed, split_key, bits, uniform, normal, laplace, truncated_normal, bernoulli, randint, gumbel,
-            categorical, permutation,
+            categorical, permutation, multivariate_normal,
         };
     }
     Ok(())
@@ -121,6 +129,17 @@ fn ffts(module: &Bound<'_, PyModule>) -> PyResult<()> {
             fft, ifft, rfft, irfft, hfft, ihfft, fftn, ifftn, rfftn, irfftn, fft2, ifft2, rfft2, irfft2, fftfreq,
             rfftfreq, fftshift, ifftshift, stft, istft,
         };
+    }
+    Ok(())
+}
+
+fn linalgs(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        fun_linalg::{
+            inv, det, cholesky, cholesky_inv, tri_inv, solve, solve_triangular, slogdet, lu, lu_factor, qr, svd, svdvals,
+            eigh, eigvalsh, eig, eigvals, pinv, cross, matrix_power,
+        };
+        fun_norm::{norm, vector_norm, matrix_norm, cond, matrix_rank, matrix_diagonal, matrix_trace};
     }
     Ok(())
 }

@@ -301,3 +301,25 @@ pub fn permutation(
     let Arg(x) = x.extract()?;
     build(py, stream, || make::shuffle(&x, axis, &key))
 }
+
+/// Jointly normal numbers with means `mean` (`[.., n]`) and covariances `cov` (`[.., n, n]`, of which the lower triangle is
+/// read), in `float32`: of the shape `(*shape, n)`, or that of the leading axes broadcast. Negative eigenvalues of `cov`
+/// are taken for zero. There are gradients for both, but none for the `cov` of a distribution that is flat.
+///
+/// >>> pb.random.multivariate_normal(pb.zeros(2), pb.eye(2), (5,), key=pb.random.key(0)).shape
+/// (5, 2)
+#[pyfunction]
+#[pyo3(signature = (mean, cov, shape=None, dtype=None, key=None, *, stream=On::default()), text_signature = "(mean, cov, shape=(), dtype=None, key=None, *, stream=None)")]
+pub fn multivariate_normal(
+    py: Python<'_>,
+    mean: Arg,
+    cov: Arg,
+    shape: Option<Sizes>,
+    dtype: Option<DtypeArg>,
+    key: Option<Arg>,
+    stream: On,
+) -> PyResult<PyArray> {
+    let key = next(py, key)?;
+    let dtype = typed(dtype, Dtype::F32);
+    build(py, stream, || make::multivariate_normal(&mean.0, &cov.0, &shaped(shape), dtype, &key))
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 const FLOORS: &[(&str, u32)] = &[
     ("base", 0),
     ("kernels", 1),
+    ("linalg", 1),
     ("core", 2),
     ("transform", 3),
     ("compile", 3),

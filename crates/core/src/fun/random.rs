@@ -252,3 +252,40 @@ pub fn shuffle(x: &Array, axis: isize, key: &Array) -> Result<Array> {
     let at = shape::axis("random.permutation", axis, x.ndim())?;
     super::take(x, &permutation(x.shape()[at], key)?, Some(axis))
 }
+
+/// Jointly normal numbers in `float32` with means `[.., n]` and covariances `[.., n, n]`, whose other axes broadcast to
+/// `shape`; to each other, if it is empty. Standard normal numbers are multiplied by the Hermitian root of the covariance,
+/// as in MLX, so that the same key gives the same numbers.
+///
+/// # Errors
+/// `Type` for another type than `float32`, `Value` for shapes that do not fit.
+pub fn multivariate_normal(
+    mean: &Array,
+    cov: &Array,
+    shape: &Shape,
+    dtype: Dtype,
+    key: &Array,
+) -> Result<Array> {
+    let op = "random.multivariate_normal";
+    if dtype != Dtype::F32 {
+        return Err(Error::type_(format!("[{op}] expected float32, got {dtype}: cast the numbers")));
+    }
+    let n = mean.shape().last().copied();
+    let fits = |n: usize| cov.ndim() >= 2 && cov.shape()[cov.ndim() - 2..] == [n, n];
+    let Some(n) = n.filter(|&n| fits(n)) else {
+        let text = "expected mean [.., n] and cov [.., n, n]";
+        return Err(Error::value(format!("[{op}] {text}, got {} and {}", mean.aval(), cov.aval())));
+    };
+    let (means, covs) = (&mean.shape()[..mean.ndim() - 1], &cov.shape()[..cov.ndim() - 2]);
+    let common = shape::broadcast(op, &[means, covs])?;
+    let lead = if shape.is_empty() { common.clone() } else { shape::broadcast(op, &[shape, &common])? };
+    if !shape.is_empty() && lead != *shape {
+        let text = format!("[{op}] expected parameters that broadcast to {shape}, got {common}");
+        return Err(Error::value(text));
+    }
+    let root = super::linalg::hermitian_root(&cast(cov, Dtype::F32)?)?;
+    let drawn = normal(&Shape::from([&lead[..], &[n]].concat()), dtype, None, None, key)?;
+    let rows = super::expand_dims(&drawn, &[-2])?;
+    let spread = super::squeeze(&super::matmul(&rows, &root)?, Some(&[-2]))?;
+    add(&spread, &cast(mean, Dtype::F32)?)
+}

@@ -9,6 +9,7 @@ pub mod convert;
 pub mod exponential;
 pub mod fft;
 pub mod index;
+mod linalg;
 pub mod logic;
 pub mod make;
 pub mod order;
@@ -16,7 +17,9 @@ pub mod reduce;
 pub mod scan;
 pub mod scatter;
 pub mod shape;
+pub mod solve;
 pub mod special;
+pub mod spectrum;
 
 use pullback_base::{Aval, Dtype, Error, Result};
 
@@ -43,6 +46,8 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         contract::ROWS,
         conv::ROWS,
         fft::ROWS,
+        solve::ROWS,
+        spectrum::ROWS,
         make::ROWS,
     ]
     .into_iter()

@@ -2,7 +2,7 @@
 
 use pullback_base::{Error, Result};
 use pullback_core::Params;
-use pullback_kernels::{Fourier, Scale, Slide, Spectrum};
+use pullback_kernels::{Fourier, Scale, Slide, Spectrum, Vectors};
 
 use super::bytes::{Reader, Writer};
 use super::program::wrong;
@@ -74,6 +74,18 @@ pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
             to.byte(place(&SCALES, of.scale));
             to.byte(place(&SPECTRA, of.spectrum));
         }
+        Params::Upper(upper) => {
+            to.byte(13);
+            to.byte(u8::from(*upper));
+        }
+        Params::Transposed(transposed) => {
+            to.byte(14);
+            to.byte(u8::from(*transposed));
+        }
+        Params::Vectors(vectors) => {
+            to.byte(15);
+            to.byte(place(&VECTORS, *vectors));
+        }
         Params::Host(call) => {
             let text = format!("[export_function] expected operations of the engine, got {}", call.op.name);
             return Err(Error::value(text));
@@ -83,6 +95,7 @@ pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
 }
 
 const SCALES: [Scale; 3] = [Scale::One, Scale::Root, Scale::Length];
+const VECTORS: [Vectors; 3] = [Vectors::None, Vectors::Thin, Vectors::Full];
 const SPECTRA: [Spectrum; 3] = [Spectrum::Full, Spectrum::Once, Spectrum::Twice];
 
 fn place<T: PartialEq>(among: &[T], one: T) -> u8 {
@@ -148,7 +161,10 @@ pub(super) fn read(from: &mut Reader<'_>) -> Result<Params> {
             let (scale, spectrum) = (one_of(&SCALES, from)?, one_of(&SPECTRA, from)?);
             Params::Fourier(axis, Fourier { n, inverse, scale, spectrum })
         }
-        other => return Err(wrong(format!("params of kinds 0 to 12, got {other}"))),
+        13 => Params::Upper(from.byte("a triangle")? != 0),
+        14 => Params::Transposed(from.byte("a side")? != 0),
+        15 => Params::Vectors(one_of(&VECTORS, from)?),
+        other => return Err(wrong(format!("params of kinds 0 to 15, got {other}"))),
     })
 }
 

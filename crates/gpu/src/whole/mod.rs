@@ -12,7 +12,7 @@ use pullback_base::{Dtype, Result};
 use pullback_compile::WholeStep;
 use pullback_kernels::{Cumulate, Fold, Scatter, Whole};
 
-use crate::gpu::{Arg, Session};
+use crate::gpu::{Arg, Session, bug};
 use crate::inst::{round, wrap};
 use crate::kernel::{Key, THREADS, header, param};
 use crate::memory::Piece;
@@ -49,13 +49,16 @@ pub(crate) fn run(
         Whole::RandomBits { words } => copy::random_bits(session, step, &args[0], out, *words),
         Whole::Iota => copy::iota(session, step, out, dtype),
         Whole::Fourier(of) => fft::run(session, step, &args[0], out, (of, dtype)),
+        Whole::Linalg(_) => Err(bug("linear algebra")),
     }
 }
 
 /// Why a kernel cannot run on operands of these types, which the device has.
 pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
-    if let Whole::Fourier(of) = whole {
-        return fft::lacks(of.n);
+    match whole {
+        Whole::Fourier(of) => return fft::lacks(of.n),
+        Whole::Linalg(_) => return Some("of matrices has no GPU kernel".into()),
+        _ => {}
     }
     let sums = whole.takes_strides();
     let bad = dtypes.iter().find(|&&dtype| sums && dtype == Dtype::Bool)?;

@@ -1,0 +1,28 @@
+//! What a factorization works with: threads, and memory that is used again for the next matrix.
+
+use std::mem::MaybeUninit;
+
+use faer::Par;
+use faer::dyn_stack::{MemStack, StackReq};
+
+/// Threads and memory for one matrix after another.
+pub struct Work {
+    pub(crate) par: Par,
+    memory: Vec<MaybeUninit<u8>>,
+}
+
+impl Work {
+    /// With so many threads of the pool in which the caller is.
+    pub fn new(threads: usize) -> Work {
+        Work { par: if threads > 1 { Par::rayon(threads) } else { Par::Seq }, memory: Vec::new() }
+    }
+
+    /// Memory of this size.
+    pub(crate) fn stack(&mut self, size: StackReq) -> &mut MemStack {
+        let bytes = size.unaligned_bytes_required();
+        if self.memory.len() < bytes {
+            self.memory.resize(bytes, MaybeUninit::uninit());
+        }
+        MemStack::new(&mut self.memory)
+    }
+}
