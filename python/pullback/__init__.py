@@ -20,6 +20,7 @@ from pullback import utils as utils
 from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
+from pullback._core import fast as fast
 from pullback._core import random as random
 from pullback._dtypes import (
     DtypeCategory,
@@ -54,7 +55,8 @@ from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
-_sys.modules["pullback.random"] = vars(_core)["random"]
+for _room in ("fast", "random"):
+    _sys.modules[f"pullback.{_room}"] = vars(_core)[_room]
 
 pi = _math.pi
 e = _math.e
@@ -120,6 +122,7 @@ __all__ = [
     "empty",
     "empty_like",
     "euler_gamma",
+    "fast",
     "floating",
     "fori_loop",
     "generic",

@@ -4,7 +4,7 @@
 //! its element types; `table` and the `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers,
 //! `treedef` their structures for Python; `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`,
 //! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
-//! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python;
+//! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python, `wgsl` those of users' kernels;
 //! `eval`, `watch`, `graph`, `device`, `random` what is left; `error` what crosses the border when something fails.
 
 mod answers;
@@ -28,6 +28,7 @@ mod eval;
 mod flat;
 mod fun_einsum;
 mod fun_elements;
+mod fun_fast;
 mod fun_make;
 mod fun_part;
 mod fun_reduce;
@@ -56,6 +57,7 @@ mod treedef;
 mod variable;
 mod vmap;
 mod watch;
+mod wgsl;
 mod wrap;
 
 use pullback::Dtype;
@@ -91,6 +93,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
+    let fast = PyModule::new(py, "fast")?;
+    fasts(&fast)?;
+    module.add("fast", &fast)?;
     // PyO3 lists private names too.
     module.delattr("__all__")
 }
@@ -103,6 +108,16 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
         };
     }
     Ok(())
+}
+
+fn fasts(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        fun_fast::{
+            cross_entropy, gated_delta_update, layer_norm, rms_norm, rope, scaled_dot_product_attention,
+        };
+        wgsl::{wgsl_kernel};
+    }
+    module.add_class::<wgsl::PyWgslKernel>()
 }
 
 fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
