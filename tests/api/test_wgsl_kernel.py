@@ -1,6 +1,8 @@
 """Kernels in the text of users: what they see, what they are refused, and how they go through transforms."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -232,6 +234,25 @@ def test_mistakes_are_found_before_anything_runs(source, place, why):
     assert why in text, text
 
 
+def test_a_header_declares_no_arrays_and_no_more_memory_than_there_is():
+    other = "@group(0) @binding(0) var<storage, read_write> other: array<f32>;"
+    for header, why in [
+        (other, "line 1 of the header, .*: a kernel declares no bindings"),
+        (
+            "\noverride q: f32;",
+            "line 2 of the header, `override q: f32;`: nobody gives an override its value",
+        ),
+    ]:
+        with pytest.raises(ValueError, match=r"\[wgsl_kernel\] expected valid WGSL in 'k', got in " + why):
+            run(wgsl("k", ["x"], ["y"], "y[0] = 1.0;", header), [pb.zeros(2)])
+    escaping = "} }\n" + other + "\nfn g() { {"
+    with pytest.raises(ValueError, match=r"line 2 of the source, .*: a kernel declares no bindings"):
+        run(wgsl("k", ["x"], ["y"], escaping), [pb.zeros(2)])
+    kernel = wgsl("k", ["x"], ["y"], "", "var<workgroup> a: array<f32, 1000000>;")
+    with pytest.raises(ValueError, match=r"bytes of workgroup memory in 'k', got 4000000"):
+        run(kernel, [pb.zeros(2)])
+
+
 def test_names():
     for word in ("1x", "a b", "", "_", "__x", "é"):
         with pytest.raises(ValueError, match=r"\[wgsl_kernel\] expected a name of letters, digits and _"):
@@ -268,6 +289,9 @@ def test_arguments():
         ({"output_dtypes": [pb.float32, pb.float32]}, "1 output_dtypes"),
         ({"threadgroup": (0, 1, 1)}, "a workgroup of 1 to"),
         ({"threadgroup": (1 << 20, 1, 1)}, "a workgroup of 1 to"),
+        ({"threadgroup": (1, 1)}, r"three sizes from 0 to 2\^31 - 1 as workgroup, got \[1, 1\]"),
+        ({"grid": (-1, 1, 1)}, r"three sizes from 0 to 2\^31 - 1 as grid, got \[-1, 1, 1\]"),
+        ({"grid": (1 << 31, 1, 1)}, r"three sizes from 0 to 2\^31 - 1 as grid"),
         ({"threadgroup": None}, "either threadgroup or workgroup, got neither"),
         ({"workgroup": (1, 1, 1)}, "either threadgroup or workgroup, got both"),
         ({"vmap_method": "expand_dims"}, "vmap_method None or 'sequential', got 'expand_dims'"),
@@ -285,6 +309,12 @@ def test_arguments():
     with pytest.raises(TypeError, match="inputs"):
         EXP()
     assert repr(EXP) == "WgslKernel(exponential: x -> y)"
+
+
+def test_copies_are_the_same_kernel():
+    again = pickle.loads(pickle.dumps(EXP))
+    near(run(again, [pb.zeros(2)]), [1.0, 1.0])
+    assert repr(copy.deepcopy(EXP)) == repr(again) == repr(EXP)
 
 
 def test_verbose_prints_the_text(capsys):

@@ -160,6 +160,11 @@ impl Device {
         (each, limits.max_compute_invocations_per_workgroup)
     }
 
+    /// Bytes of memory that a workgroup shares.
+    pub fn workgroup_bytes(&self) -> u32 {
+        self.limits.max_compute_workgroup_storage_size
+    }
+
     /// A size for a staging buffer that later ones fit into too.
     pub fn roomy(&self, bytes: u64) -> u64 {
         bytes.next_power_of_two().max(4096).min(self.limits.max_buffer_size / 4 * 4)

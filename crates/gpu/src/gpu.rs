@@ -427,7 +427,7 @@ impl Backend for Gpu {
         }
         let text = shader::Text::of(shader);
         if !lock(&self.checked).contains(&text.run) {
-            text.check(shader)?;
+            text.check(shader, self.device.workgroup_bytes())?;
             lock(&self.checked).insert(text.run.clone());
         }
         Ok(text.run)

@@ -9,9 +9,10 @@ use std::ops::Range;
 
 use pullback_base::{Aval, Dtype, Error, Result, Scalar};
 use pullback_compile::shader::{Constant, Shader};
-use wgpu::naga::Span;
 use wgpu::naga::front::wgsl::parse_str;
+use wgpu::naga::proc::Layouter;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+use wgpu::naga::{AddressSpace, Module, Span};
 
 use crate::convert::to_words;
 use crate::device::Device;
@@ -116,17 +117,17 @@ impl Text {
         Text { run, checked, header, source }
     }
 
-    /// Refuses a text with a mistake, and says where it is in what the user wrote.
-    pub fn check(&self, shader: &Shader) -> Result<()> {
+    /// Refuses a text with a mistake, and says where it is in what the user wrote. A workgroup has `memory` bytes.
+    pub fn check(&self, shader: &Shader, memory: u32) -> Result<()> {
         let module = parse_str(&self.checked).map_err(|error| {
             let spans: Vec<Span> = error.labels().map(|(span, _)| span).collect();
             let says = |label: &&str| !label.is_empty() && !error.message().contains(*label);
             let label = error.labels().map(|(_, label)| label).find(says);
-            let label = label.map_or(String::new(), |label| format!(" ({label})"));
+            let label = label.map_or(String::new(), |label| format!(" ({})", label.trim_end_matches('.')));
             self.mistake(shader, &spans, &format!("{}{label}", error.message()))
         })?;
         let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SHADER_INT64);
-        validator.validate(&module).map(|_| ()).map_err(|error| {
+        validator.validate(&module).map_err(|error| {
             let spans: Vec<Span> = error.spans().map(|(span, _)| *span).collect();
             // The outer errors say in which function, which the user has not written.
             let (mut text, mut inner) = (error.as_inner().to_string(), error.as_inner().source());
@@ -134,7 +135,39 @@ impl Text {
                 (text, inner) = (error.to_string(), error.source());
             }
             self.mistake(shader, &spans, &text)
-        })
+        })?;
+        self.check_globals(shader, &module, memory)
+    }
+
+    /// Refuses what a user must not declare: another name for an array would be a way to write to what is only read.
+    fn check_globals(&self, shader: &Shader, module: &Module, memory: u32) -> Result<()> {
+        // Our own declarations come before all of the user's text.
+        let of_user = |span: &Span| span.to_range().is_some_and(|span| span.start >= self.header.start);
+        let mut layouts = Layouter::default();
+        let _ = layouts.update(module.to_ctx());
+        let mut bytes = 0;
+        for (handle, global) in module.global_variables.iter() {
+            let span = module.global_variables.get_span(handle);
+            if global.binding.is_some() && of_user(&span) {
+                let text =
+                    "a kernel declares no bindings of its own: give the array as an input or an output";
+                return Err(self.mistake(shader, &[span], text));
+            }
+            if global.space == AddressSpace::WorkGroup {
+                bytes += u64::from(layouts[global.ty].size);
+            }
+        }
+        if bytes > memory.into() {
+            let text = format!("expected at most {memory} bytes of workgroup memory in '{}'", shader.name);
+            return Err(Error::value(format!("[wgsl_kernel] {text}, got {bytes}")));
+        }
+        match module.overrides.iter().next() {
+            Some((handle, _)) => {
+                let span = module.overrides.get_span(handle);
+                Err(self.mistake(shader, &[span], "nobody gives an override its value: use template"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn mistake(&self, shader: &Shader, spans: &[Span], why: &str) -> Error {

@@ -193,7 +193,7 @@ fn kernels_of_users_are_written_for_all_back_ends() {
     let header = "var<workgroup> part: array<f32, 4>;\nfn twice(a: f32) -> f32 { return 2.0 * a; }\n";
     let shader = shader(source, header);
     let text = Text::of(&shader);
-    text.check(&shader).unwrap();
+    text.check(&shader, 1 << 14).unwrap();
     written_everywhere(&text.run);
 }
 
@@ -201,7 +201,7 @@ fn kernels_of_users_are_written_for_all_back_ends() {
 fn a_mistake_of_a_user_is_found_where_it_is() {
     let said = |source: &str, header: &str| {
         let shader = shader(source, header);
-        Text::of(&shader).check(&shader).unwrap_err().to_string()
+        Text::of(&shader).check(&shader, 1 << 14).unwrap_err().to_string()
     };
     for (source, header, place) in [
         ("\n let a = b;", "", "line 2 of the source, `let a = b;`: no definition in scope"),
@@ -209,6 +209,17 @@ fn a_mistake_of_a_user_is_found_where_it_is() {
         ("let a = 1", "", "line 1 of the source, `let a = 1`: expected `;`"),
         ("", "fn f() {}\nfn g() -> u32 { return 1.0; }", "line 2 of the header, `fn g()"),
         ("}", "", "line 1 of the source, `}`"),
+        (
+            "",
+            "@group(0) @binding(0) var<storage, read_write> w: array<f32>;",
+            "line 1 of the header, `@group(0) @binding(0) var<storage, read_write> w: array<f32>;`: a kernel declares",
+        ),
+        ("", "override a: f32;", "line 1 of the header, `override a: f32;`: nobody gives"),
+        (
+            "",
+            "var<workgroup> a: array<f32, 5000>;",
+            "at most 16384 bytes of workgroup memory in 'all', got 20000",
+        ),
     ] {
         let text = said(source, header);
         assert!(text.contains(place), "{text}");

@@ -5,7 +5,7 @@ use pullback::shader::{Constant, Shader};
 use pullback::{Array, Aval, Device, Error};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyInt};
+use pyo3::types::{PyBool, PyInt, PyTuple};
 
 use crate::args::Sizes;
 use crate::array::{PyArray, build_all};
@@ -132,22 +132,32 @@ fn paired(names: &[String], given: usize, what: &str) -> PyResult<()> {
     }
 }
 
+/// Sizes in three dimensions. Threads are counted in 31 bits: nothing that a kernel makes of their numbers overflows.
+fn three(what: &str, given: &[i64]) -> PyResult<[u32; 3]> {
+    let sizes: Vec<u32> =
+        given.iter().filter_map(|&n| i32::try_from(n).ok()).filter_map(|n| u32::try_from(n).ok()).collect();
+    match (given.len(), &sizes[..]) {
+        (3, &[x, y, z]) => Ok([x, y, z]),
+        _ => Err(wrong(format!("expected three sizes from 0 to 2^31 - 1 as {what}, got {given:?}"))),
+    }
+}
+
 /// The sizes of a call.
-struct Sized3 {
+struct Threads {
     grid: [u32; 3],
     workgroup: [u32; 3],
 }
 
-impl Sized3 {
-    fn of(grid: [u32; 3], threadgroup: Option<[u32; 3]>, workgroup: Option<[u32; 3]>) -> PyResult<Sized3> {
-        let workgroup = match (threadgroup, workgroup) {
+impl Threads {
+    fn of(grid: &[i64], threadgroup: Option<Vec<i64>>, workgroup: Option<Vec<i64>>) -> PyResult<Threads> {
+        let size = match (threadgroup, workgroup) {
             (Some(size), None) | (None, Some(size)) => size,
             (given, _) => {
                 let got = if given.is_some() { "both" } else { "neither" };
                 return Err(wrong(format!("expected either threadgroup or workgroup, got {got}")));
             }
         };
-        Ok(Sized3 { grid, workgroup })
+        Ok(Threads { grid: three("grid", grid)?, workgroup: three("workgroup", &size)? })
     }
 }
 
@@ -170,9 +180,9 @@ impl PyWgslKernel {
         inputs: Vec<Arg>,
         output_shapes: Vec<Sizes>,
         output_dtypes: Vec<DtypeArg>,
-        grid: [u32; 3],
-        threadgroup: Option<[u32; 3]>,
-        workgroup: Option<[u32; 3]>,
+        grid: Vec<i64>,
+        threadgroup: Option<Vec<i64>>,
+        workgroup: Option<Vec<i64>>,
         template: Option<Vec<(String, Bound<'_, PyAny>)>>,
         init_value: Option<f64>,
         verbose: bool,
@@ -190,15 +200,22 @@ impl PyWgslKernel {
             }
         };
         let arrays: Vec<&Array> = inputs.iter().map(|input| &input.0).collect();
-        let sized = Sized3::of(grid, threadgroup, workgroup)?;
+        let threads = Threads::of(&grid, threadgroup, workgroup)?;
         let outputs = self.results(output_shapes, output_dtypes)?;
         let constants = self.constants(template.unwrap_or_default())?;
-        let shader = self.shader(&arrays, outputs, constants, sized, init_value)?;
+        let shader = self.shader(&arrays, outputs, constants, threads, init_value)?;
         if verbose {
             let text = py.detach(|| pullback::check_shader(&shader)).or_raise()?;
             py.import("builtins")?.getattr("print")?.call1((text,))?;
         }
         build_all(py, On::default(), || pullback::wgsl_kernel(shader, &arrays, method))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
+        let names = (&self.input_names, &self.output_names);
+        let args = (&self.name, names.0, names.1, &self.source, &self.header, true, self.atomic);
+        let args = args.into_pyobject(py)?;
+        Ok((py.import("pullback.fast")?.getattr("wgsl_kernel")?, args))
     }
 
     fn __repr__(&self) -> String {
@@ -237,7 +254,7 @@ impl PyWgslKernel {
         arrays: &[&Array],
         outputs: Vec<(String, Aval)>,
         constants: Vec<(String, Constant)>,
-        sized: Sized3,
+        threads: Threads,
         init: Option<f64>,
     ) -> PyResult<Shader> {
         paired(&self.input_names, arrays.len(), "inputs")?;
@@ -249,8 +266,8 @@ impl PyWgslKernel {
             inputs: self.input_names.iter().cloned().zip(avals).collect(),
             outputs,
             constants,
-            grid: sized.grid,
-            workgroup: sized.workgroup,
+            grid: threads.grid,
+            workgroup: threads.workgroup,
             atomic: self.atomic,
             init: init.unwrap_or(0.),
         })
