@@ -93,7 +93,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
-    let fast = PyModule::new(py, "fast")?;
+    let fast = PyModule::new(py, "pullback.fast")?;
     fasts(&fast)?;
     module.add("fast", &fast)?;
     // PyO3 lists private names too.
