@@ -138,7 +138,8 @@ def main() -> None:
                 memory.append("" if one is None else f"{one[1] / 1024:.0f} MiB")
                 if times:
                     seconds[-1] += f" ({one[0] / ours[0]:.2f}×)"
-                    memory[-1] += f" ({one[1] / max(ours[1], 1):.1f}×)"
+                    # What is below a MiB is no measure.
+                    memory[-1] += f" ({one[1] / ours[1]:.1f}×)" if ours[1] >= 1024 else ""
             print(f"| {task}, {kind} | " + " | ".join(seconds + memory) + " |", flush=True)
 
 
