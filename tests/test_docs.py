@@ -14,6 +14,7 @@ OBJECTS = [(name, getattr(pb, name)) for name in sorted(set(pb.__all__)) if not 
 OBJECTS += [
     (f"random.{name}", getattr(pb.random, name)) for name in dir(pb.random) if not name.startswith("_")
 ]
+OBJECTS += [(f"fast.{name}", getattr(pb.fast, name)) for name in dir(pb.fast) if not name.startswith("_")]
 OBJECTS += [
     (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
 ]

@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)[^)]*\)")
+# Pages whose blocks need one.
+ON_GPU = {"wgsl_kernel.md"}
 INSTALLED = importlib.util.find_spec("pullback") is not None
 
 
@@ -39,6 +41,11 @@ def test_page_runs(page):
     chosen = [(line, code) for line, code in blocks(page) if INSTALLED or not needs_package(code)]
     if not chosen:
         pytest.skip("every block needs pullback, which is not installed")
+    if page.name in ON_GPU:
+        import pullback as pb
+
+        if not pb.is_available(pb.gpu):
+            pytest.skip("no gpu here")
     run(page, chosen)
 
 

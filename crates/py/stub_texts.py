@@ -93,3 +93,22 @@ def _imported(content: bytes) -> tuple[str, list[tuple[int, list[str], Any]]]: .
 def _pending(outs: list[array], given: list[array]) -> tuple[list[Any], list[Any], list[Any]]: ...
 def _branch(fun: Callable[..., Any], taken: array, *operands: Any) -> Any: ...
 """
+KERNEL = """\
+    @final
+    class WgslKernel:{WgslKernel}
+        def __call__(
+            self,
+            *,
+            inputs: Sequence[_ArrayLike],
+            output_shapes: Sequence[int | Sequence[int]],
+            output_dtypes: Sequence[_DtypeLike],
+            grid: tuple[int, int, int],
+            threadgroup: tuple[int, int, int] | None = None,
+            workgroup: tuple[int, int, int] | None = None,
+            template: Sequence[tuple[str, bool | int | _DtypeLike]] | None = None,
+            init_value: float | None = None,
+            verbose: bool = False,
+            vmap_method: str | None = None,
+            stream: _StreamOrDevice = None,
+        ) -> list[array]: ...
+"""

@@ -116,9 +116,7 @@ TYPES = {
     "s": "_StreamOrDevice",
     "inputs": "array | Sequence[array]",
     "dependencies": "array | Sequence[array]",
-    "s": "None | int | Sequence[int]",
     "norm": "str | None",
-    "d": "float",
     "n_fft": "int | None",
     "hop_length": "int | None",
     "win_length": "int | None",
@@ -133,6 +131,21 @@ TYPES = {
     "UPLO": "str",
     "ord": "int | float | str | None",
     "p": "int | float | str | None",
+    "eps": "float",
+    "weight": "_ArrayLike | None",
+    "bias": "_ArrayLike | None",
+    "dims": "int",
+    "traditional": "bool",
+    "base": "float | None",
+    "freqs": "_ArrayLike | None",
+    "sinks": "_ArrayLike | None",
+    "force_fused": "bool",
+    "initial_state": "_ArrayLike | None",
+    "input_names": "Sequence[str]",
+    "output_names": "Sequence[str]",
+    "header": "str",
+    "ensure_row_contiguous": "bool",
+    "atomic_outputs": "bool",
 }
 # Where a name means something else in one function.
 LOCAL = {
@@ -144,6 +157,15 @@ LOCAL = {
     ("matrix_rank", "rtol"): "_ArrayLike | None",
     ("checkpoint_name", "x"): "Any",
     ("linspace", "stop"): "float",
+    ("rope", "scale"): "float",
+    ("rope", "offset"): "int | array",
+    ("scaled_dot_product_attention", "scale"): "float",
+    ("scaled_dot_product_attention", "k"): "_ArrayLike",
+    ("scaled_dot_product_attention", "mask"): "None | str | array",
+    ("gated_delta_update", "k"): "_ArrayLike",
+    ("gated_delta_update", "beta"): "_ArrayLike",
+    ("gated_delta_update", "mask"): "_ArrayLike | None",
+    ("wgsl_kernel", "source"): "str",
     ("tensordot", "axes"): "int | Sequence[Sequence[int]]",
     ("compile", "inputs"): "Any",
     ("compile", "outputs"): "Any",
@@ -193,13 +215,17 @@ MANY_AXES = {
     "flip",
     "roll",
 }
-INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot"}
 ALONG_ONE = [f"fft.{name}" for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")]
-INT_AXIS |= set(ALONG_ONE)
+ALONG_MANY = [f"fft.{name}{many}" for name in ("fft", "ifft", "rfft", "irfft") for many in ("2", "n")]
 LOCAL |= {(name, "n"): "int | None" for name in ALONG_ONE} | {("fft.stft", "n_fft"): "int"}
+LOCAL |= {(name, "s"): "None | int | Sequence[int]" for name in ALONG_MANY}
+LOCAL |= {(f"fft.{name}", "d"): "float" for name in ("fftfreq", "rfftfreq")}
 INT_AXIS = {"stack", "split", "unflatten", "categorical", "permutation", "diff", "unstack", "vecdot", "cross"}
+INT_AXIS |= set(ALONG_ONE)
 RETURNS = {
     "broadcast_arrays": "list[array]",
+    "gated_delta_update": "list[array]",
+    "wgsl_kernel": "fast.WgslKernel",
     "broadcast_shapes": "tuple[int, ...]",
     "split": "list[array]",
     "unstack": "tuple[array, ...]",

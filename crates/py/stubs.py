@@ -9,7 +9,7 @@ import pathlib
 import sys
 
 from pullback import _core
-from stub_texts import TREES, WRAPPERS
+from stub_texts import KERNEL, TREES, WRAPPERS
 from stub_types import AXES, AXIS, INT_AXIS, LOCAL, MANY_AXES, RETURNS, TYPES
 
 TARGET = pathlib.Path(__file__).parents[2] / "python" / "pullback" / "_core.pyi"
@@ -333,6 +333,13 @@ def written() -> str:
     out.append("\nclass linalg:\n")
     for name in sorted(dir(_core.linalg)):
         member = getattr(_core.linalg, name)
+        if inspect.isbuiltin(member):
+            out.append("    @staticmethod\n" + function(name, member, "    "))
+    out.append("\nclass fast:\n")
+    kernel = _core.fast.WgslKernel
+    out.append(KERNEL.format(WgslKernel=text(kernel, "    ")))
+    for name in sorted(dir(_core.fast)):
+        member = getattr(_core.fast, name)
         if inspect.isbuiltin(member):
             out.append("    @staticmethod\n" + function(name, member, "    "))
     return "".join(out)

@@ -22,6 +22,7 @@ from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import fft as fft
 from pullback._core import linalg as linalg
+from pullback._core import fast as fast
 from pullback._core import random as random
 from pullback._devices import DeviceType
 from pullback._dtypes import (
@@ -70,9 +71,8 @@ from pullback.jacobians import hessian, jacfwd, jacobian, jacrev
 from pullback.scans import associative_scan, scan
 
 # A submodule of the compiled half is imported by its name as well: `from pullback.random import normal`.
-_sys.modules["pullback.linalg"] = vars(_core)["linalg"]
-_sys.modules["pullback.random"] = vars(_core)["random"]
-_sys.modules["pullback.fft"] = vars(_core)["fft"]
+for _room in ("fast", "fft", "linalg", "random"):
+    _sys.modules[f"pullback.{_room}"] = vars(_core)[_room]
 
 pi = _math.pi
 e = _math.e
@@ -147,6 +147,7 @@ __all__ = [
     "export_function",
     "export_to_dot",
     "exporter",
+    "fast",
     "floating",
     "fft",
     "fori_loop",

@@ -2511,4 +2511,137 @@ class linalg:
 
         >>> pb.linalg.vector_norm(pb.array([[3.0, 4.0], [6.0, 8.0]]), axis=1)
         array([ 5., 10.], dtype=float32)
+class fast:
+    @final
+    class WgslKernel:
+        """A kernel in WGSL, to be called with arrays; see `pb.fast.wgsl_kernel`."""
+        def __call__(
+            self,
+            *,
+            inputs: Sequence[_ArrayLike],
+            output_shapes: Sequence[int | Sequence[int]],
+            output_dtypes: Sequence[_DtypeLike],
+            grid: tuple[int, int, int],
+            threadgroup: tuple[int, int, int] | None = None,
+            workgroup: tuple[int, int, int] | None = None,
+            template: Sequence[tuple[str, bool | int | _DtypeLike]] | None = None,
+            init_value: float | None = None,
+            verbose: bool = False,
+            vmap_method: str | None = None,
+            stream: _StreamOrDevice = None,
+        ) -> list[array]: ...
+    @staticmethod
+    def cross_entropy(logits: _ArrayLike, targets: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
+        """
+        `logsumexp(logits) - logits[target]` along the last axis: how unlikely the target classes are.
+
+        `targets` are integers of the shape of `logits` without the last axis, and so is the result, in `float32`. A
+        negative target counts from the last class; what is still out of range takes the nearest. Of the probabilities,
+        which the derivative is made of, nothing is kept.
+
+        >>> pb.fast.cross_entropy(pb.array([[0.0, 0.0], [0.0, 100.0]]), pb.array([0, 1]))
+        array([0.6931472, 0.       ], dtype=float32)
+        """
+    @staticmethod
+    def gated_delta_update(q: _ArrayLike, k: _ArrayLike, v: _ArrayLike, gamma: _ArrayLike, beta: _ArrayLike, initial_state: _ArrayLike | None = None, mask: _ArrayLike | None = None, stream: _StreamOrDevice = None) -> list[array]:
+        """
+        A linear attention with a state that forgets and corrects itself: outputs `[B, T, Hv, Dv]`, and the last state.
+
+        `q` and `k` are `[B, T, Hk, Dk]`, `v` is `[B, T, Hv, Dv]`, `gamma` and `beta` are `[B, T, Hv]`, the state is
+        `[B, Hv, Dv, Dk]`, zeros at first. At each step
+
+            s = gamma * s
+            s = s + beta * outer(v - s @ k, k)
+            y = s @ q
+
+        where `mask`, `[B, T]`, is true; elsewhere the state stays as it is. Steps are taken in chunks, within which there
+        are products only. The new state has the type of the old one, or else `float32`.
+
+        >>> k = pb.array([[[[1.0, 0.0]], [[1.0, 0.0]]]])
+        >>> v = pb.array([[[[5.0]], [[7.0]]]])
+        >>> y, state = pb.fast.gated_delta_update(k, k, v, pb.ones((1, 2, 1)), pb.ones((1, 2, 1)))
+        >>> y.tolist(), state.tolist()
+        ([[[[5.0]], [[7.0]]]], [[[[7.0, 0.0]]]])
+        """
+    @staticmethod
+    def layer_norm(x: _ArrayLike, weight: _ArrayLike | None, bias: _ArrayLike | None, eps: float, *, stream: _StreamOrDevice = None) -> array:
+        """
+        `x` less its mean, over its standard deviation, along the last axis; times `weight`, plus `bias`.
+
+        `weight` and `bias`, if not None, have the size of the last axis; `eps` is added to the variance. Half floats are
+        computed on in `float32`. The derivative is stated, and keeps nothing but the arguments.
+
+        >>> pb.fast.layer_norm(pb.array([1.0, 3.0]), None, pb.array([0.0, 10.0]), 0.0)
+        array([-1., 11.], dtype=float32)
+        """
+    @staticmethod
+    def rms_norm(x: _ArrayLike, weight: _ArrayLike | None, eps: float, *, stream: _StreamOrDevice = None) -> array:
+        """
+        `x` over its root mean square along the last axis, times `weight`: `x * rsqrt(mean(x ** 2) + eps) * weight`.
+
+        `weight`, if not None, has the size of the last axis. Half floats are computed on in `float32`. The derivative is
+        stated, keeps nothing but the arguments, and is exact to the last digits where `x` is large or small.
+
+        >>> pb.fast.rms_norm(pb.array([3.0, 4.0]), None, 0.0) * 12.5 ** 0.5
+        array([3., 4.], dtype=float32)
+        """
+    @staticmethod
+    def rope(a: _ArrayLike, dims: int, *, traditional: bool, base: float | None, scale: float, offset: int | array, freqs: _ArrayLike | None = None, stream: _StreamOrDevice = None) -> array:
+        """
+        Pairs of features rotated by angles that grow with their position: `a` is `(B, .., T, D)`, `T` positions.
+
+        The first `dims` features are rotated, the others left alone. Pairs are neighbours if `traditional`, or else one of
+        the first half and one of the second. Position `t` turns pair `i` by `(t + offset) * scale * base ** (-2 * i /
+        dims)`, or over `freqs[i]` if `base` is None. `offset` is an integer, or an array of one for each of `B`.
+
+        >>> x = pb.array([[[1.0, 0.0], [1.0, 0.0]]])
+        >>> pb.round(pb.fast.rope(x, 2, traditional=True, base=10000.0, scale=1.0, offset=0)[0, 1], 2)
+        array([0.54, 0.84], dtype=float32)
+        """
+    @staticmethod
+    def scaled_dot_product_attention(q: _ArrayLike, k: _ArrayLike, v: _ArrayLike, *, scale: float, mask: None | str | array = None, sinks: _ArrayLike | None = None, force_fused: bool = False, stream: _StreamOrDevice = None) -> array:
+        """
+        Attention of several heads: `softmax(scale * q @ k.T) @ v`, without the block of all probabilities.
+
+        `q` is `[B, N_q, T_q, D]`, `k` and `v` are `[B, N_kv, T_kv, D]`, and each of their heads serves `N_q / N_kv` of
+        `q`, without being repeated. Half floats are computed on in `float32`. `mask` is None; `"causal"`, with which a
+        query sees the keys up to its own place, the last query being at the place of the last key; truth values, where
+        keys are seen; or numbers that are added to the products. It broadcasts to `[B, N_q, T_q, T_kv]`. `sinks`, one for
+        each head of `q`, is the product with one more key, whose value is 0. A query that sees no key by truth values
+        takes the mean of all values; without keys the result is 0.
+
+        What is as long as the keys exists for some queries at a time, in the derivative too, which computes the
+        probabilities again. There is no other way here, so `force_fused` changes nothing.
+
+        >>> q = k = v = pb.array([[[[1.0, 0.0], [0.0, 1.0]]]])
+        >>> pb.fast.scaled_dot_product_attention(q, k, v, scale=1.0, mask="causal")[0, 0, 0]
+        array([1., 0.], dtype=float32)
+        """
+    @staticmethod
+    def wgsl_kernel(name: str, input_names: Sequence[str], output_names: Sequence[str], source: str, header: str = '', ensure_row_contiguous: bool = True, atomic_outputs: bool = False) -> fast.WgslKernel:
+        """
+        A kernel for the GPU, written in WGSL: an object that is called with arrays, and makes arrays.
+
+        `source` is the body of a function, which runs once for each thread. It finds the arrays by the names in
+        `input_names` and `output_names`, as WGSL arrays of all elements in order; where it mentions `x_shape`,
+        `x_strides` or `x_ndim`, these are there for the array `x`. Which thread it is say `global_invocation_id`,
+        `local_invocation_id`, `local_invocation_index` and `workgroup_id`. `header` goes before the function: other
+        functions, and variables of a workgroup.
+
+        The text is checked when the kernel is called. A mistake is a `ValueError` with its line. What is computed is lazy
+        as all operations are, and runs on the GPU wherever the arrays are. It has no derivative of its own: call it within
+        a custom function with a rule. docs/wgsl_kernel.md tells all of it.
+
+        `ensure_row_contiguous` changes nothing: the arrays that a kernel sees are always contiguous. With `atomic_outputs`
+        outputs are atomic integers.
+
+        >>> double = pb.fast.wgsl_kernel("double", ["x"], ["y"], "let i = global_invocation_id.x; y[i] = 2.0 * x[i];")
+        >>> x = pb.array([1.0, 2.0, 3.0])
+        >>> if pb.is_available(pb.gpu):
+        ...     how = {"output_shapes": [x.shape], "output_dtypes": [x.dtype], "grid": (3, 1, 1)}
+        ...     (y,) = double(inputs=[x], threadgroup=(64, 1, 1), **how)
+        ... else:
+        ...     y = 2 * x
+        >>> y
+        array([2., 4., 6.], dtype=float32)
         """

@@ -1,10 +1,11 @@
 //! What a device must be able to do.
 
-use pullback_base::{Device, Dtype, Result, Storage};
+use pullback_base::{Device, Dtype, Error, Result, Storage};
 use pullback_kernels::Whole;
 
 use crate::plan::Step;
 use crate::program::Program;
+use crate::shader::Shader;
 
 /// Blocks of a run by slot. A backend takes what dies and puts what it makes.
 pub type Slots = [Option<Storage>];
@@ -42,9 +43,33 @@ pub trait Backend: Send + Sync {
     /// As `run`.
     fn download(&self, block: &Storage, dtype: Dtype) -> Result<Vec<u8>>;
 
+    /// Checks a kernel in the text of a user; the whole text as it would be run.
+    ///
+    /// # Errors
+    /// `Value` for a text with a mistake, and where, or sizes that the device does not take; `Device` for one that runs
+    /// no such kernels.
+    fn check_shader(&self, shader: &Shader) -> Result<String> {
+        Err(no_shaders(shader))
+    }
+
+    /// Runs a kernel in the text of a user, which was checked; the blocks it writes.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn run_shader(&self, shader: &Shader, _inputs: &[Storage]) -> Result<Vec<Storage>> {
+        Err(no_shaders(shader))
+    }
+
     /// Waits for everything.
     ///
     /// # Errors
     /// As `run`.
     fn synchronize(&self) -> Result<()>;
+}
+
+fn no_shaders(shader: &Shader) -> Error {
+    Error::device(format!(
+        "[wgsl_kernel] expected a GPU to run '{}' on, got a device without shaders",
+        shader.name
+    ))
 }

@@ -13,6 +13,7 @@ pub mod order;
 pub mod plan;
 pub mod program;
 pub mod schedule;
+pub mod shader;
 pub mod share;
 
 pub use backend::Backend;

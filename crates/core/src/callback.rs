@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::array::Array;
 use crate::fun;
-use crate::op::{Api, Batch, Diff, Dtypes, Infer, Kernel, OpDef, Reference, Results, Test};
+use crate::op::{Api, Batch, BatchRule, Diff, Dtypes, Infer, Kernel, OpDef, Reference, Results, Test};
 use crate::params::Params;
 
 /// A function of the host. It is called by the thread that asks for elements, between the steps of a run, and
@@ -123,7 +123,7 @@ impl fmt::Debug for HostCall {
     }
 }
 
-const fn row(name: &'static str, doc: &'static str, diff: Diff) -> OpDef {
+const fn row(name: &'static str, doc: &'static str, diff: Diff, batch: BatchRule) -> OpDef {
     OpDef {
         name,
         doc,
@@ -131,24 +131,38 @@ const fn row(name: &'static str, doc: &'static str, diff: Diff) -> OpDef {
         dtypes: Dtypes::Any,
         infer: Infer::Many(|params, _| Ok(params.host().results())),
         diff,
-        batch: Batch::Custom(batched),
+        batch: Batch::Custom(batch),
         kernel: Kernel::Host,
         api: Api::Composed,
         test: Test { reference: Reference::Elsewhere("engine/tests/host.rs"), samples: &[], ulps: 0. },
     }
 }
 
+const WRAP: &str = "wrap it in a custom function with a rule";
+
 /// What a function of the user returns, which must have no effects that matter.
-pub static PURE_CALLBACK: OpDef = row(
-    "pure_callback",
-    "What a function of the host returns.",
-    Diff::Opaque("wrap it in a custom function with a rule"),
-);
+pub static PURE_CALLBACK: OpDef =
+    row("pure_callback", "What a function of the host returns.", Diff::Opaque(WRAP), batched);
 /// As `PURE_CALLBACK`, for functions of ours: their errors must not name what the user did not write.
 pub static HOST_CALL: OpDef = row(
     "host_call",
     "What a function of the engine's host returns.",
     Diff::Opaque("what is computed by the host takes a custom function with a rule"),
+    batched,
+);
+/// A kernel in the text of a user, which runs on the GPU: the closure hands it over to the device. So it is bound with
+/// each run, waits for its operands and is refused a derivative as all calls are.
+pub static WGSL_KERNEL: OpDef = row(
+    "wgsl_kernel",
+    "What a kernel of the user writes.",
+    Diff::Opaque(WRAP),
+    |params, xs, axes, size| match params.host().method {
+        VmapMethod::Sequential => batched(params, xs, axes, size),
+        _ => Err(Error::rule(
+            "[wgsl_kernel] expected vmap_method='sequential' under vmap, got None: give it to the call, or give a \
+             custom function around it a vmap rule",
+        )),
+    },
 );
 
 /// The results of a call of the host, made when somebody asks for one of them.

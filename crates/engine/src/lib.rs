@@ -21,6 +21,7 @@ pub mod exported;
 pub mod host;
 pub mod info;
 pub mod memory;
+mod wgsl;
 
 pub use devices::{available, synchronize};
 pub use eval::{eval, explain, kernels, plans, settle, take_notices};
@@ -30,8 +31,10 @@ pub use pullback_base::{
     Aval, Device, Dtype, Error, ErrorKind, Kind, Result, Scalar, Shape, Storage, limits, promote, shape,
 };
 pub use pullback_compile::backend::Poll;
+pub use pullback_compile::shader;
 pub use pullback_core::{
     Array, Inputs, Node, NodeKind, Outputs, Params, callback, custom, fun, live_nodes, op, ops, origin,
     place, trace,
 };
 pub use pullback_transform as transform;
+pub use wgsl::{check_shader, wgsl_kernel};

@@ -149,6 +149,22 @@ impl Device {
         self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
+    /// Threads that a workgroup may have in each dimension, and in all.
+    pub fn workgroup_limits(&self) -> ([u32; 3], u32) {
+        let limits = &self.limits;
+        let each = [
+            limits.max_compute_workgroup_size_x,
+            limits.max_compute_workgroup_size_y,
+            limits.max_compute_workgroup_size_z,
+        ];
+        (each, limits.max_compute_invocations_per_workgroup)
+    }
+
+    /// Bytes of memory that a workgroup shares.
+    pub fn workgroup_bytes(&self) -> u32 {
+        self.limits.max_compute_workgroup_storage_size
+    }
+
     /// A size for a staging buffer that later ones fit into too.
     pub fn roomy(&self, bytes: u64) -> u64 {
         bytes.next_power_of_two().max(4096).min(self.limits.max_buffer_size / 4 * 4)

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use pullback_base::{Device as Where, Dtype, Error, Layout, Result, Storage};
 use pullback_compile::backend::{Poll, Slots};
+use pullback_compile::shader::Shader;
 use pullback_compile::{Backend, GroupStep, Operand, Program, Step, Task};
 use pullback_kernels::Whole;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::convert::{from_words, to_words};
 use crate::device::{ADAPTER_ENV, Device, Info, lock};
@@ -19,12 +20,14 @@ use crate::memory::{Block, Piece, Pool};
 use crate::queue::Recorder;
 use crate::space::Space;
 use crate::text::Ty;
-use crate::{fold, point, whole};
+use crate::{fold, point, shader, whole};
 
 /// A GPU, open for work from any thread.
 pub struct Gpu {
     device: Device,
     state: Mutex<State>,
+    /// Texts of users that were found to be right.
+    checked: Mutex<FxHashSet<String>>,
 }
 
 /// What the device's memory is used for.
@@ -82,7 +85,7 @@ impl Gpu {
         let kernels = Kernels::new(&device);
         let recorder = Recorder::new(&device, kernels.params())?;
         let state = Mutex::new(State { recorder, pool: Pool::default(), kernels, roots: Roots::default() });
-        Ok(Gpu { device, state })
+        Ok(Gpu { device, state, checked: Mutex::default() })
     }
 
     /// Runs the kernels that hardware gets, also on a software adapter, where they are slower: for tests.
@@ -243,6 +246,19 @@ impl Session<'_> {
         let State { kernels, recorder, .. } = &mut *self.state;
         let kernel = kernels.get(self.device, key, arrays.len(), text)?;
         recorder.dispatch(self.device, &kernel, arrays, params, groups)
+    }
+
+    /// Records a dispatch of a user's kernel, whose text this is.
+    pub fn launch_user(
+        &mut self,
+        text: &str,
+        arrays: &[Piece],
+        params: &[u32],
+        groups: [u32; 3],
+    ) -> Result<()> {
+        let State { kernels, recorder, .. } = &mut *self.state;
+        let kernel = kernels.get(self.device, Key::User(text.into()), arrays.len(), || Ok(text.into()))?;
+        recorder.record(self.device, &kernel, arrays, params, groups)
     }
 
     fn group(&mut self, group: &GroupStep, step: &Step, slots: &mut Slots) -> Result<()> {
@@ -429,6 +445,32 @@ impl Backend for Gpu {
         let (bytes, staging) = reading.finish(&self.device, |words| from_words(words, dtype))?;
         lock(&self.state).recorder.recycle(staging);
         Ok(bytes)
+    }
+
+    fn check_shader(&self, shader: &Shader) -> Result<String> {
+        shader::fits(shader, &self.device)?;
+        if let Some(lack) = self.lacks_dtype(shader::dtypes(shader)) {
+            return Err(Error::type_(format!(
+                "[wgsl_kernel] expected types that the GPU has, got '{}': {lack}",
+                shader.name
+            )));
+        }
+        let text = shader::Text::of(shader);
+        if !lock(&self.checked).contains(&text.run) {
+            text.check(shader, self.device.workgroup_bytes())?;
+            lock(&self.checked).insert(text.run.clone());
+        }
+        Ok(text.run)
+    }
+
+    fn run_shader(&self, shader: &Shader, inputs: &[Storage]) -> Result<Vec<Storage>> {
+        let wrong = || bug("a block of another device");
+        let inputs = inputs.iter().map(|input| input.get::<Block>().ok_or_else(wrong));
+        let inputs = inputs.collect::<Result<Vec<&Block>>>()?;
+        let mut state = lock(&self.state);
+        let mut session = Session { device: &self.device, state: &mut state };
+        let outputs = shader::run(&mut session, shader, &inputs)?;
+        Ok(outputs.into_iter().map(Storage::new).collect())
     }
 
     fn synchronize(&self) -> Result<()> {

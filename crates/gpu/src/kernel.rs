@@ -3,7 +3,7 @@
 //! A kernel's text starts with a header made here: its arrays, all `read_write` (wgpu refuses one buffer as `read`
 //! and `read_write` in the same dispatch, even in disjoint ranges), and its parameters, words of a uniform
 //! block. Kernels are compiled without wgpu's checks: every index is below a guard of ours, no divisor is zero,
-//! every loop ends. That holds for text that this crate prints; it would not for a user's.
+//! every loop ends. That holds for text that this crate prints; a user's is compiled with all of them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -62,6 +62,8 @@ pub(crate) enum Key {
     Fold(Arc<Program>, Form),
     /// A kernel over whole arrays: its name, the type of its elements, and a number that tells variants apart.
     Whole(&'static str, Dtype, u32),
+    /// A kernel of a user: its text.
+    User(Arc<str>),
 }
 
 /// Compiled kernels.
@@ -96,7 +98,7 @@ impl Kernels {
         }
         let text =
             text().map_err(|lack| Error::internal(format!("[gpu] a kernel cannot be printed: {lack}")))?;
-        let kernel = Arc::new(self.compile(device, &text, arrays)?);
+        let kernel = Arc::new(self.compile(device, &text, arrays, matches!(key, Key::User(_)))?);
         self.known.insert(key, kernel.clone());
         if self.known.len().is_multiple_of(SAVE) {
             self.save();
@@ -120,12 +122,16 @@ impl Kernels {
         self.known.len()
     }
 
-    fn compile(&self, device: &Device, text: &str, arrays: usize) -> Result<Kernel> {
+    fn compile(&self, device: &Device, text: &str, arrays: usize, of_user: bool) -> Result<Kernel> {
         let source = wgpu::ShaderSource::Wgsl(text.into());
         let desc = wgpu::ShaderModuleDescriptor { label: None, source };
-        let checks = wgpu::ShaderRuntimeChecks::unchecked();
-        // SAFETY: the head of this file says why our text needs no checks; user text does not come here.
-        let module = device.catch(|| unsafe { device.raw.create_shader_module_trusted(desc, checks) })?;
+        let module = if of_user {
+            device.catch(|| device.raw.create_shader_module(desc))?
+        } else {
+            let checks = wgpu::ShaderRuntimeChecks::unchecked();
+            // SAFETY: the head of this file says why our text needs no checks; a user's does not come here.
+            device.catch(|| unsafe { device.raw.create_shader_module_trusted(desc, checks) })?
+        };
         let storage = BufferBindingType::Storage { read_only: false };
         let entries: Vec<_> = (0..arrays as u32).map(|i| entry(i, storage, false)).collect();
         let group = layout(device, &entries);
@@ -142,7 +148,7 @@ impl Kernels {
             compilation_options: wgpu::PipelineCompilationOptions {
                 constants: &[],
                 // Ours write workgroup memory before they read it.
-                zero_initialize_workgroup_memory: false,
+                zero_initialize_workgroup_memory: of_user,
             },
             cache: self.disk.as_ref().map(|(cache, _)| cache),
         };

@@ -2,7 +2,7 @@
 //!
 //! `device` opens the adapter and turns its failures into values; `memory` is blocks and their pool, `convert` what
 //! their words mean; `kernel` compiles, `queue` records and submits. `text` and `inst` print WGSL, `point` and `fold`
-//! whole programs of it, `whole` the kernels over whole arrays. wgpu's interface breaks every few months: nothing
+//! whole programs of it, `whole` the kernels over whole arrays; `shader` is what users write. wgpu's interface breaks every few months: nothing
 //! of it leaves this crate.
 //!
 //! Everything printed is validated for Vulkan, Metal and DX12; what is run in tests is what the machine has.
@@ -18,6 +18,7 @@ mod kernel;
 mod memory;
 mod point;
 mod queue;
+mod shader;
 mod space;
 mod text;
 #[cfg(test)]

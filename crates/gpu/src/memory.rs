@@ -60,6 +60,12 @@ impl Block {
         self.piece.as_ref().expect("a block has its piece until it is dropped")
     }
 
+    /// Its elements and nothing behind them: what checks of bounds go by. A binding holds one element at least.
+    pub fn exactly(&self) -> Piece {
+        let size = (self.len.max(1) as u64) * word(self.dtype);
+        Piece { size, ..self.piece().clone() }
+    }
+
     /// Bytes of its elements on the device.
     pub fn device_bytes(&self) -> u64 {
         self.len as u64 * word(self.dtype)

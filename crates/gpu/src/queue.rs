@@ -24,7 +24,7 @@ const IN_FLIGHT: usize = 8;
 /// Bind groups per generation of the cache.
 const GENERATION: usize = 1024;
 /// Most workgroups in one dimension of a dispatch.
-const MAX_GROUPS: u64 = 65_535;
+pub(crate) const MAX_GROUPS: u64 = 65_535;
 /// Workgroups per submit: systems end what keeps a device for seconds.
 const WORK: u64 = 1 << 20;
 /// Dispatches that are worth a submit when a run of steps ends.
@@ -100,6 +100,18 @@ impl Recorder {
                 params.len()
             )));
         }
+        self.record(device, kernel, arrays, params, [groups.div_ceil(rows) as u32, rows as u32, 1])
+    }
+
+    /// Records one dispatch of exactly so many workgroups, at most `MAX_GROUPS` in each dimension.
+    pub fn record(
+        &mut self,
+        device: &Device,
+        kernel: &Arc<Kernel>,
+        arrays: &[Piece],
+        params: &[u32],
+        groups: [u32; 3],
+    ) -> Result<()> {
         debug_assert!(params.get(ZERO_WORD).is_none_or(|&word| word == 0));
         if self.recorded >= BATCH || self.work >= WORK || !self.arena.fits(params.len()) {
             self.flush(device)?;
@@ -114,9 +126,9 @@ impl Recorder {
         pass.set_pipeline(&kernel.pipeline);
         pass.set_bind_group(0, group, &[]);
         pass.set_bind_group(1, &self.arena.group, &[slot]);
-        pass.dispatch_workgroups(groups.div_ceil(rows) as u32, rows as u32, 1);
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         self.recorded += 1;
-        self.work += groups;
+        self.work += groups.iter().map(|&groups| u64::from(groups)).product::<u64>();
         Ok(())
     }
 

@@ -2,13 +2,15 @@
 
 use naga::back::{hlsl, msl, spv};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
-use pullback_base::Dtype;
+use pullback_base::{Aval, Dtype};
 use pullback_compile::program::{Class, computing};
+use pullback_compile::shader::{Constant, Shader};
 use pullback_compile::{Inst, Program, Val};
 use pullback_kernels::{Fold, Map};
 
 use crate::fold::{Form, Halves, Stage};
 use crate::point;
+use crate::shader::Text;
 use crate::text::Ty;
 use crate::whole::texts;
 
@@ -154,6 +156,75 @@ fn kernels_are_written_for_all_back_ends() {
     println!("{} kernels", all.len());
     assert!(all.len() > 500, "{}", all.len());
     all.iter().for_each(|text| written_everywhere(text));
+}
+
+/// A kernel of a user with everything in it that there is.
+fn shader(source: &str, header: &str) -> Shader {
+    let array = |name: &str, shape: &[usize], dtype| (name.into(), Aval::new(shape.to_vec(), dtype));
+    Shader {
+        name: "all".into(),
+        header: header.into(),
+        source: source.into(),
+        inputs: vec![
+            array("x", &[2, 3], Dtype::F16),
+            array("flags", &[6], Dtype::Bool),
+            array("wide", &[], Dtype::I64),
+        ],
+        outputs: vec![array("y", &[6], Dtype::U8), array("z", &[1], Dtype::I32)],
+        constants: vec![
+            ("T".into(), Constant::Dtype(Dtype::Bf16)),
+            ("N".into(), Constant::Int(3)),
+            ("ON".into(), Constant::Truth(true)),
+        ],
+        grid: [6, 1, 1],
+        workgroup: [4, 1, 1],
+        atomic: true,
+        init: 0.,
+    }
+}
+
+#[test]
+fn kernels_of_users_are_written_for_all_back_ends() {
+    let source = "let i = global_invocation_id.x + num_workgroups.x + local_invocation_index;
+        part[local_invocation_id.x] = twice(T(x[i]) * T(N));
+        if (ON && flags[i] == 1u && wide[0] > 0li) { return; }
+        atomicAdd(&y[i % (x_shape[0] * x_shape[1])], x_strides[0] + x_ndim);
+        atomicMax(&z[0], i32(part[0]));";
+    let header = "var<workgroup> part: array<f32, 4>;\nfn twice(a: f32) -> f32 { return 2.0 * a; }\n";
+    let shader = shader(source, header);
+    let text = Text::of(&shader);
+    text.check(&shader, 1 << 14).unwrap();
+    written_everywhere(&text.run);
+}
+
+#[test]
+fn a_mistake_of_a_user_is_found_where_it_is() {
+    let said = |source: &str, header: &str| {
+        let shader = shader(source, header);
+        Text::of(&shader).check(&shader, 1 << 14).unwrap_err().to_string()
+    };
+    for (source, header, place) in [
+        ("\n let a = b;", "", "line 2 of the source, `let a = b;`: no definition in scope"),
+        ("x[0] = 1.0;", "", "line 1 of the source, `x[0] = 1.0;`"),
+        ("let a = 1", "", "line 1 of the source, `let a = 1`: expected `;`"),
+        ("", "fn f() {}\nfn g() -> u32 { return 1.0; }", "line 2 of the header, `fn g()"),
+        ("}", "", "line 1 of the source, `}`"),
+        (
+            "",
+            "@group(0) @binding(0) var<storage, read_write> w: array<f32>;",
+            "line 1 of the header, `@group(0) @binding(0) var<storage, read_write> w: array<f32>;`: a kernel declares",
+        ),
+        ("", "override a: f32;", "line 1 of the header, `override a: f32;`: nobody gives"),
+        (
+            "",
+            "var<workgroup> a: array<f32, 5000>;",
+            "at most 16384 bytes of workgroup memory in 'all', got 20000",
+        ),
+    ] {
+        let text = said(source, header);
+        assert!(text.contains(place), "{text}");
+    }
+    assert!(said("x[0] = 1.0;", "").contains("inputs are only read"));
 }
 
 #[test]

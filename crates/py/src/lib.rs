@@ -4,9 +4,9 @@
 //! its element types; `table` and the `fun_*` rooms its functions; `tree`, `flat` and `nodes` the containers,
 //! `treedef` their structures for Python; `grads`, `linear`, `listed`, `vmap`, `checkpoint`, `compile`, `record`,
 //! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
-//! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python;
-//! `fft` and `random` the modules of these names; `eval`, `exported`, `watch`, `graph`, `device`, `streams` what is
-//! left; `error` what crosses the border when something fails.
+//! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python,
+//! `wgsl` those of users' kernels; `fft` and `random` the modules of these names; `eval`, `exported`, `watch`, `graph`,
+//! `device`, `streams` what is left; `error` what crosses the border when something fails.
 
 mod answers;
 mod args;
@@ -33,6 +33,7 @@ mod fun_blocks;
 mod fun_conv;
 mod fun_einsum;
 mod fun_elements;
+mod fun_fast;
 mod fun_linalg;
 mod fun_make;
 mod fun_norm;
@@ -65,6 +66,7 @@ mod treedef;
 mod variable;
 mod vmap;
 mod watch;
+mod wgsl;
 mod wrap;
 
 use pullback::Dtype;
@@ -96,19 +98,22 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     classes(module)?;
     functions(module)?;
-    let random = PyModule::new(py, "random")?;
+    let random = PyModule::new(py, "pullback.random")?;
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
     module.add("random", &random)?;
-    let transforms = PyModule::new(py, "fft")?;
+    let transforms = PyModule::new(py, "pullback.fft")?;
     ffts(&transforms)?;
     module.add("fft", &transforms)?;
-    let linalg = PyModule::new(py, "linalg")?;
+    let linalg = PyModule::new(py, "pullback.linalg")?;
     linalgs(&linalg)?;
     for name in ["matmul", "matrix_transpose", "outer", "tensordot", "vecdot"] {
         linalg.add(name, module.getattr(name)?)?;
     }
     module.add("linalg", &linalg)?;
+    let fast = PyModule::new(py, "pullback.fast")?;
+    fasts(&fast)?;
+    module.add("fast", &fast)?;
     // PyO3 lists private names too.
     module.delattr("__all__")
 }
@@ -142,6 +147,16 @@ fn linalgs(module: &Bound<'_, PyModule>) -> PyResult<()> {
         fun_norm::{norm, vector_norm, matrix_norm, cond, matrix_rank, matrix_diagonal, matrix_trace};
     }
     Ok(())
+}
+
+fn fasts(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    add! { module:
+        fun_fast::{
+            cross_entropy, gated_delta_update, layer_norm, rms_norm, rope, scaled_dot_product_attention,
+        };
+        wgsl::{wgsl_kernel};
+    }
+    module.add_class::<wgsl::PyWgslKernel>()
 }
 
 fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -2,7 +2,8 @@
 //!
 //! Reading order: `stack` (which traces are active), `walk` (what a transform visits), `forward`, `reverse`,
 //! `linearized`, `batch` and `vmap`, `substitute`, `branch` and `traced`; then `custom`, for which the rest is there; then `resolve`,
-//! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it. Nothing here evaluates.
+//! by which whoever evaluates sees a graph without custom functions, and `recorded`, by which a person sees all of it; last `fast`,
+//! functions of ours with rules of their own. Nothing here evaluates.
 //!
 //! ```
 //! use pullback_base::{Dtype, Scalar};
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub mod custom;
+pub mod fast;
 pub mod forward;
 pub mod linearized;
 pub mod recorded;

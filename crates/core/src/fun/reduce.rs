@@ -199,8 +199,8 @@ fn count(op: &str, x: &Array, axes: Option<&[isize]>) -> Result<f64> {
     Ok(shape::axes(op, axes, x.ndim())?.into_iter().map(|axis| x.shape()[axis] as f64).product())
 }
 
-/// The type in which means are computed: a half float holds neither large sums nor large counts.
-fn wide(dtype: Dtype) -> Dtype {
+/// The type in which sums of such elements are computed: a half float holds neither large sums nor large counts.
+pub fn wide(dtype: Dtype) -> Dtype {
     if inexact(dtype).size() == 2 { Dtype::F32 } else { inexact(dtype) }
 }
 

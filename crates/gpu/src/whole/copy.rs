@@ -136,3 +136,48 @@ pub(super) fn random_bits(
 pub(crate) fn random_text() -> String {
     whole_text(&[("keys", "u32"), ("out", "u32")], &["n", "pairs", "size", "begin"], "", RANDOM)
 }
+
+/// `n` elements of `out`, all of which are this word, or two of them.
+pub(crate) fn start(
+    session: &mut Session,
+    out: &Piece,
+    n: usize,
+    dtype: Dtype,
+    value: [u32; 2],
+) -> Result<()> {
+    let n = index(n)?;
+    let named = words(&[n, value[0], value[1]]);
+    let dtype = moved(dtype);
+    session.launch(key("start", dtype, 0), std::slice::from_ref(out), &named, threads(n.into()), || {
+        Ok(start_text(dtype))
+    })
+}
+
+pub(crate) fn start_text(dtype: Dtype) -> String {
+    let word = moved(dtype);
+    let value = if held(word).is_wide() { "(u64(high) << 32u) | u64(low)" } else { "low" };
+    let body = format!(
+        "MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n"
+    );
+    whole_text(&[("out", held(word).name())], &["n", "low", "high"], "", &body)
+}
+
+/// Elements that whoever wrote `out` may have left between those of its type: brought to the nearest.
+pub(crate) fn settle(session: &mut Session, out: &Piece, n: usize, dtype: Dtype) -> Result<()> {
+    let n = index(n)?;
+    session.launch(
+        key("settle", dtype, 0),
+        std::slice::from_ref(out),
+        &words(&[n]),
+        threads(n.into()),
+        || Ok(settle_text(dtype)),
+    )
+}
+
+pub(crate) fn settle_text(dtype: Dtype) -> String {
+    let value = done(dtype, "out[i]");
+    let body = format!(
+        "MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n"
+    );
+    whole_text(&[("out", held(dtype).name())], &["n"], "", &body)
+}

@@ -2,7 +2,7 @@
 
 mod along;
 mod conv;
-mod copy;
+pub(crate) mod copy;
 pub(crate) mod fft;
 mod matmul;
 mod rows;
@@ -153,6 +153,7 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     let mut all = vec![copy::rows_text(word), copy::fill_text(word), rows::take_text(word)];
     all.extend((0..4).map(|rank| copy::place_text(word, rank)));
     all.extend([copy::iota_text(dtype), copy::random_text(), rows::positions_text()]);
+    all.extend([copy::start_text(dtype), copy::settle_text(dtype)]);
     all.extend([false, true].map(|direct| matmul::text(dtype, dtype, direct)));
     all.push(matmul::text(dtype, pullback_compile::program::computing(dtype), false));
     all.push(matmul::parts_text(dtype));
