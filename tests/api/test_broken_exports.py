@@ -208,7 +208,7 @@ BROKEN = {
         one("place", part(6, [4], [1], [5]), kind(F, 2), kind(F)),
         "an array and a scalar",
     ),
-    "a slice without steps": (one("slice", part(5, [0], [0], [3]), kind(F, 5)), "an array that has the elements"),
+    "a slice without steps": (one("slice", part(5, [0], [0], [3]), kind(F, 5)), "an array that has the"),
     "a place without steps": (
         one("place", part(6, [0], [0], [5]), kind(F, 2), kind(F)),
         "an array and a scalar",
