@@ -15,6 +15,9 @@ OBJECTS += [
     (f"random.{name}", getattr(pb.random, name)) for name in dir(pb.random) if not name.startswith("_")
 ]
 OBJECTS += [(f"fast.{name}", getattr(pb.fast, name)) for name in dir(pb.fast) if not name.startswith("_")]
+for room in ("random", "fft"):
+    module = getattr(pb, room)
+    OBJECTS += [(f"{room}.{name}", getattr(module, name)) for name in dir(module) if not name.startswith("_")]
 OBJECTS += [
     (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
 ]

@@ -2644,4 +2644,201 @@ class fast:
         ...     y = 2 * x
         >>> y
         array([2., 4., 6.], dtype=float32)
+class fft:
+    @staticmethod
+    def fft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The discrete Fourier transform along an axis: `sum_j a[j] exp(-2 pi i j k / n)`, as `complex64`.
+
+        Of the axis `n` elements are taken, with zeros behind them if there are fewer; all that there are by default.
+        The inverse transform is divided by `n` with the norm `"backward"`, this one with `"forward"`, and both by the
+        square root of `n` with `"ortho"`.
+
+        Any length is fast but large primes, and all types are taken; `float64` is rounded to `float32` first, since there
+        is no complex type of its precision. The error is within a few `eps log2(n)` of the norm of the result.
+        On a GPU, lengths with a prime factor above 5 are computed on the CPU.
+
+        Raises `ValueError` for an axis that does not exist, or `n` below 1.
+
+        >>> pb.fft.fft(pb.array([1.0, 2.0, 3.0, 4.0]))
+        array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex64)
+        """
+    @staticmethod
+    def fft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `fftn` along two axes.
+
+        >>> pb.fft.fft2(pb.ones((3, 2, 2))).shape
+        (3, 2, 2)
+        """
+    @staticmethod
+    def fftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The frequencies of the elements of `fft` of `n` samples that are `d` apart, as `float32`: 0 first, those that are
+        negative in the second half.
+
+        >>> pb.fft.fftfreq(5, 0.1)
+        array([ 0.,  2.,  4., -4., -2.], dtype=float32)
+        """
+    @staticmethod
+    def fftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `fft` along several axes: all of them, or the last `len(s)`, if none are named. `s` has a length for each.
+
+        Raises `ValueError` for axes that do not exist or are named twice, lengths below 1 or not one per axis, and an
+        array without axes.
+
+        >>> pb.fft.fftn(pb.ones((2, 2)))
+        array([[4.+0.j, 0.+0.j],
+               [0.+0.j, 0.+0.j]], dtype=complex64)
+        """
+    @staticmethod
+    def fftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        What has frequency 0 moved from the start to the middle, along some axes or all.
+
+        >>> pb.fft.fftshift(pb.array([0, 1, 2, -2, -1]))
+        array([-2, -1,  0,  1,  2], dtype=int32)
+        """
+    @staticmethod
+    def hfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The transform of `n` numbers whose second half are the conjugates of the first, which is given: it is real. By
+        default `n` is `2 * (a.shape[axis] - 1)`.
+
+        >>> pb.fft.hfft(pb.array([1.0, 1j, 2.0]))
+        array([ 3.,  1.,  3., -3.], dtype=float32)
+        """
+    @staticmethod
+    def ifft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fft`: `sum_k a[k] exp(2 pi i j k / n) / n`.
+
+        >>> pb.fft.ifft(pb.array([10.0, -2 + 2j, -2.0, -2 - 2j]))
+        array([1.+0.j, 2.+0.j, 3.+0.j, 4.+0.j], dtype=complex64)
+        """
+    @staticmethod
+    def ifft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `ifftn` along two axes.
+
+        >>> pb.fft.ifft2(pb.ones((3, 2, 2))).shape
+        (3, 2, 2)
+        """
+    @staticmethod
+    def ifftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fftn`.
+
+        >>> pb.fft.ifftn(pb.fft.fftn(pb.ones((2, 2))))
+        array([[1.+0.j, 1.+0.j],
+               [1.+0.j, 1.+0.j]], dtype=complex64)
+        """
+    @staticmethod
+    def ifftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fftshift`.
+
+        >>> pb.fft.ifftshift(pb.array([-2, -1, 0, 1, 2]))
+        array([ 0,  1,  2, -2, -1], dtype=int32)
+        """
+    @staticmethod
+    def ihfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `hfft`: the first `n // 2 + 1` numbers, of which the others are conjugates.
+
+        >>> pb.fft.ihfft(pb.array([3.0, 1.0, 3.0, -3.0])).shape
+        (3,)
+        """
+    @staticmethod
+    def irfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `rfft`, as `float32`: `n` elements, by default `2 * (a.shape[axis] - 1)`, from the first
+        `n // 2 + 1` of `a`. An odd length cannot be told from those: pass it.
+
+        >>> pb.fft.irfft(pb.array([10.0, -2 + 2j, -2.0]))
+        array([1., 2., 3., 4.], dtype=float32)
+        """
+    @staticmethod
+    def irfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `irfftn` along two axes.
+
+        >>> pb.fft.irfft2(pb.ones((3, 4, 3))).shape
+        (3, 4, 4)
+        """
+    @staticmethod
+    def irfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `rfftn`; the last length is that of the real result, as for `irfft`.
+
+        >>> pb.fft.irfftn(pb.fft.rfftn(pb.ones((4, 6)))).shape
+        (4, 6)
+        """
+    @staticmethod
+    def istft(stft_matrix: _ArrayLike, n_fft: int | None = None, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, norm: str | None = 'backward', onesided: bool | None = None, length: int | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The signal whose frames have these transforms: the inverse of `stft`, `(.., frequencies, frames) -> (.., samples)`.
+
+        Frames are transformed back, multiplied by the window and added where they overlap; the sum is divided by that of the
+        squares of the windows, and 0 where no window is. So it is the signal again wherever windows of all frames reach.
+        With `center`, `n_fft // 2` samples on both sides are left out. `n_fft` is found from the number of frequencies;
+        an odd one has to be given. `length` cuts the result off or fills it up with zeros. With `onesided=False` it is
+        complex.
+
+        Raises `ValueError` for an array with fewer than two axes or without frames, and for frequencies that `n_fft` has not.
+
+        >>> x = pb.arange(16.0)
+        >>> pb.allclose(pb.fft.istft(pb.fft.stft(x, n_fft=8)), x, atol=1e-5).item()
+        True
+        """
+    @staticmethod
+    def rfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The first `n // 2 + 1` elements of `fft` of real numbers, at half its cost: the others are their conjugates. Of
+        complex numbers the real parts are taken.
+
+        >>> pb.fft.rfft(pb.array([1.0, 2.0, 3.0, 4.0]))
+        array([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex64)
+        """
+    @staticmethod
+    def rfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `rfftn` along two axes.
+
+        >>> pb.fft.rfft2(pb.ones((3, 4, 4))).shape
+        (3, 4, 3)
+        """
+    @staticmethod
+    def rfftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The frequencies of the elements of `rfft` of `n` samples that are `d` apart, as `float32`.
+
+        >>> pb.fft.rfftfreq(5, 0.1)
+        array([0., 2., 4.], dtype=float32)
+        """
+    @staticmethod
+    def rfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `rfft` along the last of the axes, then `fft` along the others; axes and lengths as for `fftn`.
+
+        >>> pb.fft.rfftn(pb.ones((4, 6))).shape
+        (4, 4)
+        """
+    @staticmethod
+    def stft(x: _ArrayLike, n_fft: int = 2048, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, pad_mode: str = 'reflect', norm: str | None = 'backward', onesided: bool | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The Fourier transforms of overlapping frames of a signal: `(.., samples) -> (.., frequencies, frames)`.
+
+        Frames have `n_fft` samples and start `hop_length` apart (a quarter of `n_fft`, by default). They are multiplied by
+        `window`, of `win_length` elements, with zeros on both sides of it if that is less than `n_fft`. With `center` the
+        signal is continued by `n_fft // 2` on both sides: mirrored (`"reflect"`), with zeros (`"constant"`), or with its ends
+        (`"edge"`). With `onesided` there are the `n_fft // 2 + 1` frequencies that are not negative, which is the default
+        for real signals and impossible for complex ones.
+
+        Raises `ValueError` for a signal that is shorter than a frame, or not longer than what is to be mirrored, for lengths
+        below 1, and for a window that does not fit.
+
+        >>> pb.fft.stft(pb.ones(16), n_fft=8).shape
+        (5, 9)
         """

@@ -1,10 +1,16 @@
 """Fourier transforms beside NumPy's, which are in float64."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pullback as pb
 import pytest
 from pullback import testing
 from samples import NUMPY_DTYPES, exactly, layouts, numpy, values
+
+# What a GPU has no kernel for is told once in a process, wherever that happens first.
+pytestmark = pytest.mark.filterwarnings("ignore:.*(GPU programs|GPU kernel):RuntimeWarning")
 
 ONE = ["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"]
 MANY = ["fftn", "ifftn", "rfftn", "irfftn"]
@@ -35,7 +41,9 @@ def test_along_one_axis_is_numpys(device, name, norm):
     for shape, axis in [((8,), -1), ((3, 5), 1), ((6, 2, 3), 0), ((2, 9, 4), -2)]:
         x = source(name, shape)
         for n in (None, 1, 4, 5, 12):
-            want = getattr(np.fft, name)(x.astype("complex128" if np.iscomplexobj(x) else "float64"), n, axis, norm)
+            want = getattr(np.fft, name)(
+                x.astype("complex128" if np.iscomplexobj(x) else "float64"), n, axis, norm
+            )
             agrees(getattr(pb.fft, name)(exactly(x), n, axis, norm), want, shape[axis] + (n or 0))
 
 
@@ -62,7 +70,13 @@ def test_rfft_takes_real_parts(dtype):
 def test_along_many_axes_is_numpys(device, name):
     x = source(name, (4, 3, 5))
     wide = x.astype("complex128" if np.iscomplexobj(x) else "float64")
-    for s, axes in [(None, (0, 1, 2)), (None, (-1, 0)), ((6, 2), (1, 2)), ((2, 4, 8), (2, 1, 0)), (None, (1,))]:
+    for s, axes in [
+        (None, (0, 1, 2)),
+        (None, (-1, 0)),
+        ((6, 2), (1, 2)),
+        ((2, 4, 8), (2, 1, 0)),
+        (None, (1,)),
+    ]:
         for norm in ("backward", "ortho", "forward"):
             want = getattr(np.fft, name)(wide, s, axes, norm)
             agrees(getattr(pb.fft, name)(exactly(x), s, axes, norm), want, 60)
@@ -80,6 +94,17 @@ def test_the_error_grows_with_the_logarithm(device, n):
     agrees(pb.fft.fft(exactly(z)), np.fft.fft(z.astype("complex128")), n)
     half = z[: n // 2 + 1]
     agrees(pb.fft.irfft(exactly(half), n), np.fft.irfft(half.astype("complex128"), n), n)
+
+
+@pytest.mark.skipif(not pb.is_available(pb.gpu), reason="no gpu here")
+def test_what_a_gpu_has_no_kernel_for_is_told_once():
+    code = "import pullback as pb; pb.set_default_device(pb.gpu); x = pb.ones(14); y = pb.ones(15)\n"
+    code += "for f in (pb.fft.rfft(y), pb.fft.rfft(x), pb.fft.rfft(x[:7])): pb.eval(f)\n"
+    run = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert run.stderr.count("a prime factor above 5, which has no GPU kernel") == 1, run.stderr
+    assert run.stderr.count("RuntimeWarning") == 1, run.stderr
 
 
 def test_there_and_back(device):
@@ -113,10 +138,16 @@ def test_nothing_and_single_elements(device):
         (lambda f: f.fftn(pb.array(1.0)), r"\[fftn\] expected an array with at least one axis"),
         (lambda f: f.fft2(pb.zeros(3)), r"\[fft2\] expected an axis from -1 to 0, got axis -2"),
         (lambda f: f.fftn(pb.zeros((2, 2)), axes=(0, -2)), r"\[fftn\] expected distinct axes"),
-        (lambda f: f.fftn(pb.zeros((2, 2)), (2,), (0, 1)), r"\[fftn\] expected one length for each of 2 axes, got 1"),
+        (
+            lambda f: f.fftn(pb.zeros((2, 2)), (2,), (0, 1)),
+            r"\[fftn\] expected one length for each of 2 axes, got 1",
+        ),
         (lambda f: f.rfftn(pb.zeros(2), axes=()), r"\[rfftn\] expected at least one axis, got none"),
         (lambda f: f.fftn(pb.zeros(2), (0,)), r"\[fftn\] expected a length of at least 1, got 0"),
-        (lambda f: f.fft(pb.zeros(2), norm="half"), r"\[fft\] expected norm 'backward', 'ortho' or 'forward', got"),
+        (
+            lambda f: f.fft(pb.zeros(2), norm="half"),
+            r"\[fft\] expected norm 'backward', 'ortho' or 'forward', got",
+        ),
         (lambda f: f.fftfreq(0), r"\[fftfreq\] expected a length from 1"),
         (lambda f: f.rfftfreq(4, 0.0), r"\[rfftfreq\] expected a spacing other than 0"),
         (lambda f: f.fftshift(pb.zeros(2), 1), r"\[fftshift\] expected an axis"),
@@ -144,10 +175,12 @@ def test_derivatives(device, name):
 @pytest.mark.parametrize("name", ONE)
 def test_vmap_and_compile(device, name):
     x = exactly(source(name, (3, 4, 6)))
-    f = lambda x: getattr(pb.fft, name)(x, 5, 0)  # noqa: E731
+    f = lambda x: getattr(pb.fft, name)(x, 5, 0)
     for axis in (0, 1, 2):
-        rows = [f(part) for part in pb.unstack(x, axis)]
-        np.testing.assert_allclose(numpy(pb.vmap(f, axis)(x)), np.stack([numpy(row) for row in rows]), atol=1e-5)
+        rows = [f(part) for part in pb.unstack(x, axis=axis)]
+        np.testing.assert_allclose(
+            numpy(pb.vmap(f, axis)(x)), np.stack([numpy(row) for row in rows]), atol=1e-5
+        )
     np.testing.assert_array_equal(numpy(pb.compile(f)(x)), numpy(f(x)))
 
 

@@ -71,7 +71,7 @@ along_one! {
     /// default `n` is `2 * (a.shape[axis] - 1)`.
     ///
     /// >>> pb.fft.hfft(pb.array([1.0, 1j, 2.0]))
-    /// array([3., 1., 3., -3.], dtype=float32)
+    /// array([ 3.,  1.,  3., -3.], dtype=float32)
     hfft;
     /// The inverse of `hfft`: the first `n // 2 + 1` numbers, of which the others are conjugates.
     ///
@@ -169,7 +169,7 @@ frequencies! {
     /// negative in the second half.
     ///
     /// >>> pb.fft.fftfreq(5, 0.1)
-    /// array([0., 2., 4., -4., -2.], dtype=float32)
+    /// array([ 0.,  2.,  4., -4., -2.], dtype=float32)
     fftfreq;
     /// The frequencies of the elements of `rfft` of `n` samples that are `d` apart, as `float32`.
     ///

@@ -23,9 +23,9 @@ const SHORT: usize = 1024;
 
 /// Why a transform of this length has no kernel.
 pub(super) fn lacks(n: usize) -> Option<String> {
-    radices(n).is_none().then(|| {
-        format!("a Fourier transform of length {n}, which has a prime factor above 5, has no GPU kernel")
-    })
+    radices(n)
+        .is_none()
+        .then(|| "a Fourier transform over a prime factor above 5, which has no GPU kernel".into())
 }
 
 /// The lengths of the butterflies of each pass, whose product is `n`.
