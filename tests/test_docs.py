@@ -18,6 +18,9 @@ OBJECTS += [(f"fast.{name}", getattr(pb.fast, name)) for name in dir(pb.fast) if
 for room in ("random", "fft"):
     module = getattr(pb, room)
     OBJECTS += [(f"{room}.{name}", getattr(module, name)) for name in dir(module) if not name.startswith("_")]
+for module in (pb.linalg, pb.random):
+    names = [name for name in dir(module) if not name.startswith("_")]
+    OBJECTS += [(f"{module.__name__}.{name}", getattr(module, name)) for name in names]
 OBJECTS += [
     (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
 ]

@@ -161,15 +161,19 @@ impl Partitioner<'_> {
                     Infer::Many(rule) => rule(params, &avals).expect("the operands have been found to fit"),
                     _ => Results::from_elem(item.aval.clone(), 1),
                 };
-                let call = call(params, &avals, &item.aval);
-                for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
-                    self.whole_operand(x, shape, &call, device);
-                }
-                self.units.push((Unit::Whole(call, results, vec![(0, id)]), device));
-                self.own(id, item, self.units.len() as u32 - 1);
+                self.whole(id, item, call(params, &avals, &item.aval), results, device);
             }
             Kernel::Host => unreachable!("a call of the host is an item of its own kind"),
         }
+    }
+
+    /// A kernel over whole arrays: a unit by itself.
+    fn whole(&mut self, id: Id, item: &Item, call: WholeCall, results: Results, device: Device) {
+        for (&x, shape) in item.inputs.iter().zip(&call.shapes) {
+            self.whole_operand(x, shape, &call, device);
+        }
+        self.units.push((Unit::Whole(call, results, vec![(0, id)]), device));
+        self.own(id, item, self.units.len() as u32 - 1);
     }
 
     /// An item whose block a unit makes.

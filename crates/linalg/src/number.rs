@@ -1,6 +1,6 @@
 //! What elements must be able to do.
 
-use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use faer::c32;
 use faer::traits::math_utils::{is_finite, nan};
@@ -26,6 +26,8 @@ pub trait Number:
     + Neg<Output = Self>
     + AddAssign
     + SubAssign
+    + MulAssign
+    + DivAssign
 {
 }
 

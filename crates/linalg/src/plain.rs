@@ -23,8 +23,9 @@ pub(crate) fn cholesky<T: Number>(x: &mut [T], n: usize) -> bool {
         for a in &row[..i] {
             left -= real(&(*a * conj(a)));
         }
-        // Not `<=`: NaN is no pivot either.
-        if !(left > zero::<T::Real>()) {
+        // NaN is no pivot either.
+        let pivot = left > zero::<T::Real>();
+        if !pivot {
             return false;
         }
         row[i] = from_real(&sqrt(&left));
@@ -85,7 +86,7 @@ pub(crate) fn triangular<T: Number>(a: &[T], b: &mut [T], (n, k): (usize, usize)
         let coefficients = &a[i * n..][..n];
         let scale = |row: &mut [T]| {
             if !unit {
-                row.iter_mut().for_each(|x| *x = *x / coefficients[i]);
+                row.iter_mut().for_each(|x| *x /= coefficients[i]);
             }
         };
         let others = if upper { below } else { above };

@@ -75,7 +75,7 @@ fn direction<T: Number>(x: impl Fn(usize) -> T, n: usize) -> T {
 /// Takes the direction out of a column, and answers it.
 fn directed<T: Number>(x: &mut Mat<T>, column: usize) -> T {
     let turn = direction(|row| x[(row, column)], x.nrows());
-    (0..x.nrows()).for_each(|row| x[(row, column)] = x[(row, column)] * conj(&turn));
+    (0..x.nrows()).for_each(|row| x[(row, column)] *= conj(&turn));
     turn
 }
 
@@ -107,7 +107,7 @@ pub fn svd<T: Number>(
     for i in 0..p {
         let turn = directed(&mut left, i);
         if i < s.len() {
-            (0..n).for_each(|row| right[(row, i)] = right[(row, i)] * conj(&turn));
+            (0..n).for_each(|row| right[(row, i)] *= conj(&turn));
         }
     }
     (s.len()..q).for_each(|i| _ = directed(&mut right, i));
@@ -185,7 +185,7 @@ pub fn root<T: Number>(work: &mut Work, x: &[T], out: &mut [T], n: usize) {
     for (j, w) in w.iter().enumerate() {
         // Not `>`: NaN stays.
         let times = if *w <= zero() { zero() } else { from_real::<T>(&sqrt(w)) };
-        (0..n).for_each(|row| scaled[(row, j)] = scaled[(row, j)] * times);
+        (0..n).for_each(|row| scaled[(row, j)] *= times);
     }
     let out = MatMut::from_row_major_slice_mut(out, n, n);
     matmul(out, Accum::Replace, scaled.as_ref(), left.adjoint(), one::<T>(), work.par);
@@ -279,7 +279,7 @@ pub fn pinv<T: Number>(work: &mut Work, x: &[T], least: T::Real, out: &mut [T], 
     let bound = s.first().map_or_else(zero, |&largest| least * largest);
     for (i, &s) in s.iter().enumerate() {
         let times = if s > bound { from_real::<T>(&(one::<T::Real>() / s)) } else { zero() };
-        (0..n).for_each(|row| v[(row, i)] = v[(row, i)] * times);
+        (0..n).for_each(|row| v[(row, i)] *= times);
     }
     let out = MatMut::from_row_major_slice_mut(out, n, m);
     matmul(out, Accum::Replace, v.as_ref(), u.as_ref().adjoint(), one::<T>(), work.par);

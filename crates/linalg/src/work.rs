@@ -1,6 +1,7 @@
 //! What a factorization works with: threads, and memory that is used again for the next matrix.
 
 use std::mem::MaybeUninit;
+use std::num::NonZeroUsize;
 
 use faer::Par;
 use faer::dyn_stack::{MemStack, StackReq};
@@ -14,7 +15,8 @@ pub struct Work {
 impl Work {
     /// With so many threads of the pool in which the caller is.
     pub fn new(threads: usize) -> Work {
-        Work { par: if threads > 1 { Par::rayon(threads) } else { Par::Seq }, memory: Vec::new() }
+        let several = NonZeroUsize::new(threads).filter(|threads| threads.get() > 1);
+        Work { par: several.map_or(Par::Seq, Par::Rayon), memory: Vec::new() }
     }
 
     /// Memory of this size.

@@ -9,13 +9,10 @@ use pullback_kernels::{Linalg, Vectors, Whole};
 use super::contract;
 use crate::array::Array;
 use crate::fun;
-use crate::op::{Batch, WholeCall};
+use crate::op::WholeCall;
 
 /// Tangents of results, or cotangents of operands.
 pub(super) type Sides = Result<Vec<Option<Array>>>;
-
-/// Batching of rows whose params do not know of axes.
-pub(super) const LEAD: Batch = Batch::Lead(|params, _, _| params.clone());
 
 /// Rows and columns.
 pub(super) fn matrix(op: &str, x: &Aval) -> Result<(usize, usize)> {

@@ -6,6 +6,7 @@
 use pullback_base::{Aval, Dtype, Result, Scalar, Shape};
 use pullback_kernels::Linalg;
 
+use super::SAME;
 use super::linalg::*;
 use crate::array::{Array, mismatch};
 use crate::fun;
@@ -35,7 +36,7 @@ ops! {
                 Ok(vec![Some(hermitian_transposed(&whole)?)])
             },
         },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|_, x, out| call(Linalg::Cholesky, x, &[2], (out, 2))),
         api: Api::Composed,
         test: Test {
@@ -89,7 +90,7 @@ ops! {
             Ok([x[0].clone(), list(m.min(n)), list(m)].into_iter().collect())
         }),
         diff: Diff::Custom { jvp: lu_jvp, vjp: lu_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|_, x, out| call(Linalg::Lu, x, &[2], (out, 2))),
         api: Api::Composed,
         test: Test {

@@ -7,6 +7,7 @@
 use pullback_base::{Aval, Dtype, Error, Result};
 use pullback_kernels::{Linalg, Vectors};
 
+use super::SAME;
 use super::linalg::*;
 use super::solve::triangular;
 use crate::array::{Array, mismatch};
@@ -26,7 +27,7 @@ ops! {
             Ok([&[m, k], &[k, n]].map(|sizes| x[0].reshaped(ending(x[0], sizes))).into_iter().collect())
         }),
         diff: Diff::Custom { jvp: qr_jvp, vjp: qr_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|params, x, out| call(Linalg::Qr(params.vectors()), x, &[2], (out, 2))),
         api: Api::Composed,
         test: Test { reference: ELSEWHERE, samples: &[TALL, SQUARES], ulps: 16. },
@@ -47,7 +48,7 @@ ops! {
             })
         }),
         diff: Diff::Custom { jvp: svd_jvp, vjp: svd_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|params, x, out| call(Linalg::Svd(params.vectors()), x, &[2], (out, 1))),
         api: Api::Composed,
         test: Test { reference: ELSEWHERE, samples: &[TALL, SQUARES, WIDE, VALUES], ulps: 32. },
@@ -58,7 +59,7 @@ ops! {
         dtypes: Dtypes::Precise,
         infer: Infer::Many(|params, x| eigen("eigh", params, x[0], real_part(x[0].dtype), x[0].dtype)),
         diff: Diff::Custom { jvp: eigh_jvp, vjp: eigh_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|params, x, out| call(Linalg::Eigh(params.vectors()), x, &[2], (out, 1))),
         api: Api::Composed,
         test: Test { reference: ELSEWHERE, samples: &[SQUARES, SQUARE_VALUES], ulps: 32. },
@@ -68,7 +69,7 @@ ops! {
         dtypes: Dtypes::Precise,
         infer: Infer::Many(|params, x| eigen("eig", params, x[0], Dtype::C64, Dtype::C64)),
         diff: Diff::Custom { jvp: eig_jvp, vjp: eig_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|params, x, out| call(Linalg::Eig(params.vectors()), x, &[2], (out, 1))),
         api: Api::Composed,
         test: Test { reference: ELSEWHERE, samples: &[SQUARES, SQUARE_VALUES], ulps: 64. },
@@ -94,7 +95,7 @@ ops! {
                 Ok(vec![Some(hermitian_transposed(&mul(&mul(&vc, &inner)?, &vt)?)?)])
             },
         },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|_, x, out| call(Linalg::Root, x, &[2], (out, 2))),
         api: Api::Composed,
         test: Test {
@@ -118,7 +119,7 @@ ops! {
             }
         }),
         diff: Diff::Custom { jvp: pinv_jvp, vjp: pinv_vjp },
-        batch: LEAD,
+        batch: SAME,
         kernel: Kernel::Whole(|_, x, out| call(Linalg::Pinv, x, &[2, 0], (out, 2))),
         api: Api::Composed,
         // Below every bound, so that no singular value is cut off: the derivative would not be that of the cut.
