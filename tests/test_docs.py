@@ -11,16 +11,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 OBJECTS = [(name, getattr(pb, name)) for name in sorted(set(pb.__all__)) if not name.startswith("_")]
-OBJECTS += [
-    (f"random.{name}", getattr(pb.random, name)) for name in dir(pb.random) if not name.startswith("_")
-]
-OBJECTS += [(f"fast.{name}", getattr(pb.fast, name)) for name in dir(pb.fast) if not name.startswith("_")]
-for room in ("random", "fft"):
+for room in ("fast", "fft", "linalg", "random"):
     module = getattr(pb, room)
     OBJECTS += [(f"{room}.{name}", getattr(module, name)) for name in dir(module) if not name.startswith("_")]
-for module in (pb.linalg, pb.random):
-    names = [name for name in dir(module) if not name.startswith("_")]
-    OBJECTS += [(f"{module.__name__}.{name}", getattr(module, name)) for name in names]
 OBJECTS += [
     (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
 ]
