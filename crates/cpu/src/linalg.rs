@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use crate::threads;
 use crate::whole::Source;
 
-/// Picoseconds of work from which on several threads share one matrix, as measured with QR on an AMD EPYC (Zen 5).
+/// Picoseconds of work from which on several threads share one matrix: they wait for each other at every column.
 const SHARED: usize = 2_000_000_000;
 
 /// Why there is no such kernel for operands of this type.

@@ -30,7 +30,7 @@ fn scaled(x: &Array, by: &Array) -> Result<Array> {
 /// Every factorization of matrices of every proportion, of sizes that the loops and that the library has, and empty ones.
 #[test]
 fn factors_are_those_of_the_matrix() -> Result<()> {
-    for (m, n) in [(1, 1), (3, 3), (5, 2), (2, 5), (40, 40), (60, 30), (30, 60), (0, 2), (3, 0)] {
+    for (m, n) in [(1, 1), (3, 3), (5, 2), (2, 5), (70, 70), (60, 30), (30, 60), (0, 2), (3, 0)] {
         for lead in [&[][..], &[3], &[2, 0]] {
             let shape = [lead, &[m, n]].concat();
             let x = matrices(&format!("{shape:?}"), &shape);
