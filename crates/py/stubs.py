@@ -329,7 +329,9 @@ def written() -> str:
     out.append("\nclass fft:\n")
     for name in sorted(dir(_core.fft)):
         if inspect.isbuiltin(member := getattr(_core.fft, name)):
-            out.append("    @staticmethod\n" + function(f"fft.{name}", member, "    ").replace("def fft.", "def "))
+            out.append(
+                "    @staticmethod\n" + function(f"fft.{name}", member, "    ").replace("def fft.", "def ")
+            )
     out.append("\nclass linalg:\n")
     for name in sorted(dir(_core.linalg)):
         member = getattr(_core.linalg, name)

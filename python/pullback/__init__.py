@@ -20,9 +20,9 @@ from pullback import utils as utils
 from pullback._callback import ShapeDtypeStruct, io_callback
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
+from pullback._core import fast as fast
 from pullback._core import fft as fft
 from pullback._core import linalg as linalg
-from pullback._core import fast as fast
 from pullback._core import random as random
 from pullback._devices import DeviceType
 from pullback._dtypes import (

@@ -974,7 +974,7 @@ def conjugate(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """
 def contiguous(a: _ArrayLike, /, allow_col_major: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """The array itself: elements always lie in the order of the axes, last axis first, once they are computed."""
-def conv1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv1d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, K, C_in / groups)` over an input `(N, L, C_in)`: sums of products at every place where a
     kernel lies within the input, `stride` apart, with `padding` zeros at both ends. Elements of a kernel are
@@ -984,7 +984,7 @@ def conv1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int]
     >>> pb.conv1d(x, pb.array([1.0, 10.0]).reshape(1, 2, 1)).reshape(-1)
     array([21., 32., 43.], dtype=float32)
     """
-def conv2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv2d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, KH, KW, C_in / groups)` over an input `(N, H, W, C_in)`, as `conv1d` has them; numbers are
     for both axes, or a pair of them.
@@ -992,7 +992,7 @@ def conv2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int]
     >>> pb.conv2d(pb.ones((1, 4, 4, 3)), pb.ones((5, 3, 3, 3)), padding=1).shape
     (1, 4, 4, 5)
     """
-def conv3d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv3d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, KD, KH, KW, C_in / groups)` over an input `(N, D, H, W, C_in)`, as `conv1d` has them;
     numbers are for all three axes, or three of them.
@@ -1000,7 +1000,7 @@ def conv3d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int]
     >>> pb.conv3d(pb.ones((1, 4, 4, 4, 2)), pb.ones((5, 3, 3, 3, 2)), stride=(1, 1, 2)).shape
     (1, 2, 2, 1, 5)
     """
-def conv_general(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] | tuple[int | Sequence[int], int | Sequence[int]] = 0, kernel_dilation: int | Sequence[int] = 1, input_dilation: int | Sequence[int] = 1, groups: int = 1, flip: bool = False, *, stream: _StreamOrDevice = None) -> array:
+def conv_general(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] | tuple[int | Sequence[int], int | Sequence[int]] = 0, kernel_dilation: int | Sequence[int] = 1, input_dilation: int | Sequence[int] = 1, groups: int = 1, flip: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, .., C_in / groups)` over an input `(N, .., C_in)`, with any number of axes between. Numbers are
     for all of these, or a list with one for each; padding may be a pair, of what is before and what is behind. Elements of
@@ -1011,7 +1011,7 @@ def conv_general(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequenc
     >>> pb.conv_general(x, w, padding=([1], [0]), flip=True).reshape(-1)
     array([ 1., 12., 23.], dtype=float32)
     """
-def conv_transpose1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv_transpose1d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, K, C_in / groups)` spread over an input `(N, L, C_in)`: each element of the input adds a
     kernel times itself to the result, `stride` apart. `padding` elements of the result are cut off at both ends, and
@@ -1022,7 +1022,7 @@ def conv_transpose1d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Seq
     >>> pb.conv_transpose1d(x, pb.array([1.0, 10.0]).reshape(1, 2, 1), stride=2).reshape(-1)
     array([ 1., 10.,  2., 20.], dtype=float32)
     """
-def conv_transpose2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv_transpose2d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, KH, KW, C_in / groups)` spread over an input `(N, H, W, C_in)`, as `conv_transpose1d` has
     them; numbers are for both axes, or a pair of them.
@@ -1030,7 +1030,7 @@ def conv_transpose2d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Seq
     >>> pb.conv_transpose2d(pb.ones((1, 4, 4, 3)), pb.ones((5, 2, 2, 3)), stride=2).shape
     (1, 8, 8, 5)
     """
-def conv_transpose3d(input: _ArrayLike, weight: _ArrayLike, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def conv_transpose3d(input: _ArrayLike, weight: _ArrayLike | None, /, stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1, output_padding: int | Sequence[int] = 0, groups: int = 1, *, stream: _StreamOrDevice = None) -> array:
     """
     Kernels `weight (C_out, KD, KH, KW, C_in / groups)` spread over an input `(N, D, H, W, C_in)`, as
     `conv_transpose1d` has them; numbers are for all three axes, or three of them.
@@ -1152,7 +1152,9 @@ def digitize(x: _ArrayLike, bins: _ArrayLike, right: bool = False, *, stream: _S
 
     >>> pb.digitize(pb.array([0.5, 1.0, 9.0]), pb.array([0.0, 1.0, 2.0]))
     array([1, 2, 3], dtype=uint32)
+    """
 def disable_compile() -> None:
+    """
     From now on calls of compiled functions run their Python code, in all threads. So does the environment variable
     `PULLBACK_DISABLE_COMPILE`, if it is set before the first call.
 
@@ -1279,7 +1281,9 @@ def gather_mm(a: _ArrayLike, b: _ArrayLike, /, lhs_indices: _ArrayLike | None = 
     >>> a = pb.array([[[1.0]], [[2.0]], [[3.0]]])
     >>> pb.gather_mm(a, a, pb.array([0, 2]), pb.array([1, 1])).reshape(-1)
     array([2., 6.], dtype=float32)
+    """
 def gather_qmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases: _ArrayLike | None = None, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, transpose: bool = True, group_size: int | None = None, bits: int | None = None, mode: str = 'affine', global_scale: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
+    """
     Products of matrices of `x` with matrices that `quantize` made, both picked by position: `lhs_indices` and
     `rhs_indices` count the matrices in all but the last two axes of `x` and of `w`, broadcast, and are the leading axes
     of the result. Where one is not given, it is all matrices in order. Positions as in `take`.
@@ -1291,7 +1295,9 @@ def gather_qmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases: _Arr
     >>> x, at = pb.ones((1, 1, 32)), pb.array([1])
     >>> pb.gather_qmm(x, codes, scales, biases, rhs_indices=at, group_size=32)[0, 0, :3]
     array([30., 30., 30.], dtype=float32)
+    """
 def gather_qqmm(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike | None = None, lhs_indices: _ArrayLike | None = None, rhs_indices: _ArrayLike | None = None, group_size: int | None = None, bits: int | None = None, mode: str = 'nvfp4', global_scale_x: _ArrayLike | None = None, global_scale_w: _ArrayLike | None = None, *, sorted_indices: bool = False, stream: _StreamOrDevice = None) -> array:
+    """
     As `qqmm`, of matrices picked by position, as in `gather_qmm`.
 
     >>> x, w = pb.ones((1, 1, 32)), pb.stack([pb.eye(32), 2 * pb.eye(32)])
@@ -2229,6 +2235,205 @@ class random:
         True
         """
 
+class fft:
+    @staticmethod
+    def fft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The discrete Fourier transform along an axis: `sum_j a[j] exp(-2 pi i j k / n)`, as `complex64`.
+
+        Of the axis `n` elements are taken, with zeros behind them if there are fewer; all that there are by default.
+        The inverse transform is divided by `n` with the norm `"backward"`, this one with `"forward"`, and both by the
+        square root of `n` with `"ortho"`.
+
+        Any length is fast but large primes, and all types are taken; `float64` is rounded to `float32` first, since there
+        is no complex type of its precision. The error is within a few `eps log2(n)` of the norm of the result.
+        On a GPU, lengths with a prime factor above 5 are computed on the CPU.
+
+        Raises `ValueError` for an axis that does not exist, or `n` below 1.
+
+        >>> pb.fft.fft(pb.array([1.0, 2.0, 3.0, 4.0]))
+        array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex64)
+        """
+    @staticmethod
+    def fft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `fftn` along two axes.
+
+        >>> pb.fft.fft2(pb.ones((3, 2, 2))).shape
+        (3, 2, 2)
+        """
+    @staticmethod
+    def fftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The frequencies of the elements of `fft` of `n` samples that are `d` apart, as `float32`: 0 first, those that are
+        negative in the second half.
+
+        >>> pb.fft.fftfreq(5, 0.1)
+        array([ 0.,  2.,  4., -4., -2.], dtype=float32)
+        """
+    @staticmethod
+    def fftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `fft` along several axes: all of them, or the last `len(s)`, if none are named. `s` has a length for each.
+
+        Raises `ValueError` for axes that do not exist or are named twice, lengths below 1 or not one per axis, and an
+        array without axes.
+
+        >>> pb.fft.fftn(pb.ones((2, 2)))
+        array([[4.+0.j, 0.+0.j],
+               [0.+0.j, 0.+0.j]], dtype=complex64)
+        """
+    @staticmethod
+    def fftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        What has frequency 0 moved from the start to the middle, along some axes or all.
+
+        >>> pb.fft.fftshift(pb.array([0, 1, 2, -2, -1]))
+        array([-2, -1,  0,  1,  2], dtype=int32)
+        """
+    @staticmethod
+    def hfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The transform of `n` numbers whose second half are the conjugates of the first, which is given: it is real. By
+        default `n` is `2 * (a.shape[axis] - 1)`.
+
+        >>> pb.fft.hfft(pb.array([1.0, 1j, 2.0]))
+        array([ 3.,  1.,  3., -3.], dtype=float32)
+        """
+    @staticmethod
+    def ifft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fft`: `sum_k a[k] exp(2 pi i j k / n) / n`.
+
+        >>> pb.fft.ifft(pb.array([10.0, -2 + 2j, -2.0, -2 - 2j]))
+        array([1.+0.j, 2.+0.j, 3.+0.j, 4.+0.j], dtype=complex64)
+        """
+    @staticmethod
+    def ifft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `ifftn` along two axes.
+
+        >>> pb.fft.ifft2(pb.ones((3, 2, 2))).shape
+        (3, 2, 2)
+        """
+    @staticmethod
+    def ifftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fftn`.
+
+        >>> pb.fft.ifftn(pb.fft.fftn(pb.ones((2, 2))))
+        array([[1.+0.j, 1.+0.j],
+               [1.+0.j, 1.+0.j]], dtype=complex64)
+        """
+    @staticmethod
+    def ifftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `fftshift`.
+
+        >>> pb.fft.ifftshift(pb.array([-2, -1, 0, 1, 2]))
+        array([ 0,  1,  2, -2, -1], dtype=int32)
+        """
+    @staticmethod
+    def ihfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `hfft`: the first `n // 2 + 1` numbers, of which the others are conjugates.
+
+        >>> pb.fft.ihfft(pb.array([3.0, 1.0, 3.0, -3.0])).shape
+        (3,)
+        """
+    @staticmethod
+    def irfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `rfft`, as `float32`: `n` elements, by default `2 * (a.shape[axis] - 1)`, from the first
+        `n // 2 + 1` of `a`. An odd length cannot be told from those: pass it.
+
+        >>> pb.fft.irfft(pb.array([10.0, -2 + 2j, -2.0]))
+        array([1., 2., 3., 4.], dtype=float32)
+        """
+    @staticmethod
+    def irfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `irfftn` along two axes.
+
+        >>> pb.fft.irfft2(pb.ones((3, 4, 3))).shape
+        (3, 4, 4)
+        """
+    @staticmethod
+    def irfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The inverse of `rfftn`; the last length is that of the real result, as for `irfft`.
+
+        >>> pb.fft.irfftn(pb.fft.rfftn(pb.ones((4, 6)))).shape
+        (4, 6)
+        """
+    @staticmethod
+    def istft(stft_matrix: _ArrayLike, n_fft: int | None = None, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, norm: str | None = 'backward', onesided: bool | None = None, length: int | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The signal whose frames have these transforms: the inverse of `stft`, `(.., frequencies, frames) -> (.., samples)`.
+
+        Frames are transformed back, multiplied by the window and added where they overlap; the sum is divided by that of the
+        squares of the windows, and 0 where no window is. So it is the signal again wherever windows of all frames reach.
+        With `center`, `n_fft // 2` samples on both sides are left out. `n_fft` is found from the number of frequencies;
+        an odd one has to be given. `length` cuts the result off or fills it up with zeros. With `onesided=False` it is
+        complex.
+
+        Raises `ValueError` for an array with fewer than two axes or without frames, and for frequencies that `n_fft` has not.
+
+        >>> x = pb.arange(16.0)
+        >>> pb.allclose(pb.fft.istft(pb.fft.stft(x, n_fft=8)), x, atol=1e-5).item()
+        True
+        """
+    @staticmethod
+    def rfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        The first `n // 2 + 1` elements of `fft` of real numbers, at half its cost: the others are their conjugates. Of
+        complex numbers the real parts are taken.
+
+        >>> pb.fft.rfft(pb.array([1.0, 2.0, 3.0, 4.0]))
+        array([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex64)
+        """
+    @staticmethod
+    def rfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `rfftn` along two axes.
+
+        >>> pb.fft.rfft2(pb.ones((3, 4, 4))).shape
+        (3, 4, 3)
+        """
+    @staticmethod
+    def rfftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The frequencies of the elements of `rfft` of `n` samples that are `d` apart, as `float32`.
+
+        >>> pb.fft.rfftfreq(5, 0.1)
+        array([0., 2., 4.], dtype=float32)
+        """
+    @staticmethod
+    def rfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
+        """
+        `rfft` along the last of the axes, then `fft` along the others; axes and lengths as for `fftn`.
+
+        >>> pb.fft.rfftn(pb.ones((4, 6))).shape
+        (4, 4)
+        """
+    @staticmethod
+    def stft(x: _ArrayLike, n_fft: int = 2048, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, pad_mode: str = 'reflect', norm: str | None = 'backward', onesided: bool | None = None, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The Fourier transforms of overlapping frames of a signal: `(.., samples) -> (.., frequencies, frames)`.
+
+        Frames have `n_fft` samples and start `hop_length` apart (a quarter of `n_fft`, by default). They are multiplied by
+        `window`, of `win_length` elements, with zeros on both sides of it if that is less than `n_fft`. With `center` the
+        signal is continued by `n_fft // 2` on both sides: mirrored (`"reflect"`), with zeros (`"constant"`), or with its ends
+        (`"edge"`). With `onesided` there are the `n_fft // 2 + 1` frequencies that are not negative, which is the default
+        for real signals and impossible for complex ones.
+
+        Raises `ValueError` for a signal that is shorter than a frame, or not longer than what is to be mirrored, for lengths
+        below 1, and for a window that does not fit.
+
+        >>> pb.fft.stft(pb.ones(16), n_fft=8).shape
+        (5, 9)
+        """
+
 class linalg:
     @staticmethod
     def cholesky(a: _ArrayLike, upper: bool = False, *, stream: _StreamOrDevice = None) -> array:
@@ -2511,6 +2716,8 @@ class linalg:
 
         >>> pb.linalg.vector_norm(pb.array([[3.0, 4.0], [6.0, 8.0]]), axis=1)
         array([ 5., 10.], dtype=float32)
+        """
+
 class fast:
     @final
     class WgslKernel:
@@ -2644,201 +2851,4 @@ class fast:
         ...     y = 2 * x
         >>> y
         array([2., 4., 6.], dtype=float32)
-class fft:
-    @staticmethod
-    def fft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The discrete Fourier transform along an axis: `sum_j a[j] exp(-2 pi i j k / n)`, as `complex64`.
-
-        Of the axis `n` elements are taken, with zeros behind them if there are fewer; all that there are by default.
-        The inverse transform is divided by `n` with the norm `"backward"`, this one with `"forward"`, and both by the
-        square root of `n` with `"ortho"`.
-
-        Any length is fast but large primes, and all types are taken; `float64` is rounded to `float32` first, since there
-        is no complex type of its precision. The error is within a few `eps log2(n)` of the norm of the result.
-        On a GPU, lengths with a prime factor above 5 are computed on the CPU.
-
-        Raises `ValueError` for an axis that does not exist, or `n` below 1.
-
-        >>> pb.fft.fft(pb.array([1.0, 2.0, 3.0, 4.0]))
-        array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j], dtype=complex64)
-        """
-    @staticmethod
-    def fft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `fftn` along two axes.
-
-        >>> pb.fft.fft2(pb.ones((3, 2, 2))).shape
-        (3, 2, 2)
-        """
-    @staticmethod
-    def fftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
-        """
-        The frequencies of the elements of `fft` of `n` samples that are `d` apart, as `float32`: 0 first, those that are
-        negative in the second half.
-
-        >>> pb.fft.fftfreq(5, 0.1)
-        array([ 0.,  2.,  4., -4., -2.], dtype=float32)
-        """
-    @staticmethod
-    def fftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `fft` along several axes: all of them, or the last `len(s)`, if none are named. `s` has a length for each.
-
-        Raises `ValueError` for axes that do not exist or are named twice, lengths below 1 or not one per axis, and an
-        array without axes.
-
-        >>> pb.fft.fftn(pb.ones((2, 2)))
-        array([[4.+0.j, 0.+0.j],
-               [0.+0.j, 0.+0.j]], dtype=complex64)
-        """
-    @staticmethod
-    def fftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
-        """
-        What has frequency 0 moved from the start to the middle, along some axes or all.
-
-        >>> pb.fft.fftshift(pb.array([0, 1, 2, -2, -1]))
-        array([-2, -1,  0,  1,  2], dtype=int32)
-        """
-    @staticmethod
-    def hfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The transform of `n` numbers whose second half are the conjugates of the first, which is given: it is real. By
-        default `n` is `2 * (a.shape[axis] - 1)`.
-
-        >>> pb.fft.hfft(pb.array([1.0, 1j, 2.0]))
-        array([ 3.,  1.,  3., -3.], dtype=float32)
-        """
-    @staticmethod
-    def ifft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `fft`: `sum_k a[k] exp(2 pi i j k / n) / n`.
-
-        >>> pb.fft.ifft(pb.array([10.0, -2 + 2j, -2.0, -2 - 2j]))
-        array([1.+0.j, 2.+0.j, 3.+0.j, 4.+0.j], dtype=complex64)
-        """
-    @staticmethod
-    def ifft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `ifftn` along two axes.
-
-        >>> pb.fft.ifft2(pb.ones((3, 2, 2))).shape
-        (3, 2, 2)
-        """
-    @staticmethod
-    def ifftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `fftn`.
-
-        >>> pb.fft.ifftn(pb.fft.fftn(pb.ones((2, 2))))
-        array([[1.+0.j, 1.+0.j],
-               [1.+0.j, 1.+0.j]], dtype=complex64)
-        """
-    @staticmethod
-    def ifftshift(a: _ArrayLike, axes: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `fftshift`.
-
-        >>> pb.fft.ifftshift(pb.array([-2, -1, 0, 1, 2]))
-        array([ 0,  1,  2, -2, -1], dtype=int32)
-        """
-    @staticmethod
-    def ihfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `hfft`: the first `n // 2 + 1` numbers, of which the others are conjugates.
-
-        >>> pb.fft.ihfft(pb.array([3.0, 1.0, 3.0, -3.0])).shape
-        (3,)
-        """
-    @staticmethod
-    def irfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `rfft`, as `float32`: `n` elements, by default `2 * (a.shape[axis] - 1)`, from the first
-        `n // 2 + 1` of `a`. An odd length cannot be told from those: pass it.
-
-        >>> pb.fft.irfft(pb.array([10.0, -2 + 2j, -2.0]))
-        array([1., 2., 3., 4.], dtype=float32)
-        """
-    @staticmethod
-    def irfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `irfftn` along two axes.
-
-        >>> pb.fft.irfft2(pb.ones((3, 4, 3))).shape
-        (3, 4, 4)
-        """
-    @staticmethod
-    def irfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The inverse of `rfftn`; the last length is that of the real result, as for `irfft`.
-
-        >>> pb.fft.irfftn(pb.fft.rfftn(pb.ones((4, 6)))).shape
-        (4, 6)
-        """
-    @staticmethod
-    def istft(stft_matrix: _ArrayLike, n_fft: int | None = None, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, norm: str | None = 'backward', onesided: bool | None = None, length: int | None = None, *, stream: _StreamOrDevice = None) -> array:
-        """
-        The signal whose frames have these transforms: the inverse of `stft`, `(.., frequencies, frames) -> (.., samples)`.
-
-        Frames are transformed back, multiplied by the window and added where they overlap; the sum is divided by that of the
-        squares of the windows, and 0 where no window is. So it is the signal again wherever windows of all frames reach.
-        With `center`, `n_fft // 2` samples on both sides are left out. `n_fft` is found from the number of frequencies;
-        an odd one has to be given. `length` cuts the result off or fills it up with zeros. With `onesided=False` it is
-        complex.
-
-        Raises `ValueError` for an array with fewer than two axes or without frames, and for frequencies that `n_fft` has not.
-
-        >>> x = pb.arange(16.0)
-        >>> pb.allclose(pb.fft.istft(pb.fft.stft(x, n_fft=8)), x, atol=1e-5).item()
-        True
-        """
-    @staticmethod
-    def rfft(a: _ArrayLike, n: int | None = None, axis: int = -1, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        The first `n // 2 + 1` elements of `fft` of real numbers, at half its cost: the others are their conjugates. Of
-        complex numbers the real parts are taken.
-
-        >>> pb.fft.rfft(pb.array([1.0, 2.0, 3.0, 4.0]))
-        array([10.+0.j, -2.+2.j, -2.+0.j], dtype=complex64)
-        """
-    @staticmethod
-    def rfft2(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = (-2, -1), norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `rfftn` along two axes.
-
-        >>> pb.fft.rfft2(pb.ones((3, 4, 4))).shape
-        (3, 4, 3)
-        """
-    @staticmethod
-    def rfftfreq(n: int, d: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
-        """
-        The frequencies of the elements of `rfft` of `n` samples that are `d` apart, as `float32`.
-
-        >>> pb.fft.rfftfreq(5, 0.1)
-        array([0., 2., 4.], dtype=float32)
-        """
-    @staticmethod
-    def rfftn(a: _ArrayLike, s: None | int | Sequence[int] = None, axes: None | int | Sequence[int] = None, norm: str | None = 'backward', *, stream: _StreamOrDevice = None) -> array:
-        """
-        `rfft` along the last of the axes, then `fft` along the others; axes and lengths as for `fftn`.
-
-        >>> pb.fft.rfftn(pb.ones((4, 6))).shape
-        (4, 4)
-        """
-    @staticmethod
-    def stft(x: _ArrayLike, n_fft: int = 2048, hop_length: int | None = None, win_length: int | None = None, window: _ArrayLike | None = None, center: bool = True, pad_mode: str = 'reflect', norm: str | None = 'backward', onesided: bool | None = None, *, stream: _StreamOrDevice = None) -> array:
-        """
-        The Fourier transforms of overlapping frames of a signal: `(.., samples) -> (.., frequencies, frames)`.
-
-        Frames have `n_fft` samples and start `hop_length` apart (a quarter of `n_fft`, by default). They are multiplied by
-        `window`, of `win_length` elements, with zeros on both sides of it if that is less than `n_fft`. With `center` the
-        signal is continued by `n_fft // 2` on both sides: mirrored (`"reflect"`), with zeros (`"constant"`), or with its ends
-        (`"edge"`). With `onesided` there are the `n_fft // 2 + 1` frequencies that are not negative, which is the default
-        for real signals and impossible for complex ones.
-
-        Raises `ValueError` for a signal that is shorter than a frame, or not longer than what is to be mirrored, for lengths
-        below 1, and for a window that does not fit.
-
-        >>> pb.fft.stft(pb.ones(16), n_fft=8).shape
-        (5, 9)
         """
