@@ -158,11 +158,18 @@ def test_kernels_of_one_element_are_matrices(device, stride, groups):
     )
 
 
-@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("rank", "names"),
+    [
+        (1, ("conv1d", "conv_transpose1d")),
+        (2, ("conv2d", "conv_transpose2d")),
+        (3, ("conv3d", "conv_transpose3d")),
+    ],
+)
 @pytest.mark.parametrize("groups", [1, 2])
-def test_transposes(rank, groups):
+def test_transposes(rank, names, groups):
     """A transposed convolution is the transpose of the one whose kernels have their channels exchanged."""
-    forward, back = getattr(pb, f"conv{rank}d"), getattr(pb, f"conv_transpose{rank}d")
+    forward, back = (getattr(pb, name) for name in names)
     numbers = {"stride": [2, 1, 3][:rank], "padding": [1, 0, 2][:rank], "dilation": [1, 2, 2][:rank]}
     behind = [1, 0, 2][:rank]
     w = values("float64", (2 * groups, *[3, 2, 2][:rank], 3))

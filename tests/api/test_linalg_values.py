@@ -329,6 +329,7 @@ def test_names_of_the_array_api():
     assert pb.linalg.trace(x, dtype=pb.float64).dtype == pb.float64
     for name in ("matmul", "matrix_transpose", "outer", "tensordot", "vecdot"):
         assert getattr(pb.linalg, name) is getattr(pb, name)
+    close(pb.matrix_norm(x, axis=(1, 2)), np.linalg.norm(numpy(x), axis=(1, 2)), ulps=8)
     assert pb.matrix_norm is pb.linalg.norm
     from pullback.linalg import norm
 
