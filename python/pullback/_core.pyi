@@ -731,7 +731,7 @@ def _pending(outs: list[array], given: list[array]) -> tuple[list[Any], list[Any
 def _branch(fun: Callable[..., Any], taken: array, *operands: Any) -> Any: ...
 
 def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
-    """Elementwise `|x|`. Its derivative at 0 is 0."""
+    """Elementwise `|x|`; of complex numbers in `float32`. Its derivative at 0 is 0."""
 def add(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sum, with broadcasting."""
 def addmm(c: _ArrayLike, a: _ArrayLike, b: _ArrayLike, /, alpha: float = 1.0, beta: float = 1.0, *, stream: _StreamOrDevice = None) -> array:

@@ -44,6 +44,37 @@ def test_parts_are_read_exactly_where_the_other_is_infinite_or_nan():
     np.testing.assert_array_equal(got.imag, -x.imag)
 
 
+def test_absolute_values_of_complex_numbers(device):
+    x = complex_edges()
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(numpy(pb.abs(pb.array(x))), np.abs(x), rtol=3e-7)
+    # Squares of these overflow, or vanish.
+    for size in (1e30, 1e-30, 1.0):
+        z = (values("complex64", (3, 4)) * size).astype(np.complex64)
+        for _, y in layouts(z):
+            got = abs(y)
+            assert got.dtype == pb.float32
+            np.testing.assert_allclose(numpy(got), np.abs(z), rtol=3e-7)
+    assert pb.abs(pb.zeros((0, 2), pb.complex64)).shape == (0, 2)
+
+
+def test_derivatives_of_absolute_values_of_complex_numbers():
+    x, y = pb.array([3.0, -1.0, 0.5]), pb.array([4.0, 2.0, -0.25])
+
+    def size(x, y):
+        return pb.abs(x.astype(pb.complex64) + 1j * y.astype(pb.complex64))
+
+    got = pb.grad(lambda x, y: size(x, y).sum(), argnums=(0, 1))(x, y)
+    lengths = np.hypot(numpy(x), numpy(y))
+    np.testing.assert_allclose(numpy(got[0]), numpy(x) / lengths, rtol=1e-6)
+    np.testing.assert_allclose(numpy(got[1]), numpy(y) / lengths, rtol=1e-6)
+    testing.check_grads(size, [x, y], order=2)
+    mapped = pb.vmap(pb.grad(size, argnums=0))(x, y)
+    np.testing.assert_allclose(numpy(mapped), numpy(got[0]), rtol=1e-6)
+    zero = pb.array(0.0)
+    assert pb.grad(size, argnums=(0, 1))(zero, zero) == (zero, zero)
+
+
 def test_derivatives_of_parts_pair_without_conjugation():
     z = pb.array([1 + 2j, -3 + 0.5j])
     g = pb.array([1 - 1j, 2 + 3j])

@@ -37,8 +37,8 @@ pub struct GroupStep {
 pub struct WholeStep {
     /// Which kernel.
     pub whole: Whole,
-    /// Canonical shapes of the operands. Operands are contiguous, with an offset, except for `Matmul`, whose
-    /// operands' layouts have these shapes and any strides.
+    /// Canonical shapes of the operands. Operands are contiguous, with an offset, except for kernels that take strides:
+    /// the layouts of their operands have these shapes.
     pub shapes: Vec<Shape>,
     /// Canonical shape of the first result.
     pub shape: Shape,

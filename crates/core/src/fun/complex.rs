@@ -5,8 +5,13 @@
 
 use pullback_base::{Dtype, Result, Scalar};
 
-use super::{add, bitcast, bitwise_xor, cast, isfinite, multiply, right_shift, subtract, where_};
+use super::{
+    add, bitcast, bitwise_xor, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or, maximum, multiply,
+    right_shift, sqrt, square, subtract, unary, where_,
+};
 use crate::array::Array;
+use crate::custom::fence::stop_gradient;
+use crate::ops::arith::ABS;
 
 fn word(value: u64) -> Array {
     Array::scalar(Scalar::Uint(value), Dtype::U64)
@@ -26,6 +31,28 @@ pub fn conjugate(x: &Array) -> Result<Array> {
     // The imaginary part is in the upper half of the word.
     let read = bitcast(&bitwise_xor(&bitcast(x, Dtype::U64)?, &word(1 << 63))?, Dtype::C64)?;
     where_(&isfinite(&part)?, &made, &read)
+}
+
+/// `|x|`; of complex numbers in `float32`, with slope 0 at 0. Parts are divided by the larger one, so their squares
+/// neither overflow nor vanish.
+///
+/// # Errors
+/// None.
+pub fn abs(x: &Array) -> Result<Array> {
+    if x.dtype() != Dtype::C64 {
+        return unary(&ABS, x);
+    }
+    let (re, im) = (unary(&ABS, &real(x)?)?, unary(&ABS, &imag(x)?)?);
+    let scale = stop_gradient(&maximum(&re, &im)?)?;
+    let usual = logical_and(&isfinite(&scale)?, &greater(&scale, &scale.weak(0.))?)?;
+    let scale = where_(&usual, &scale, &scale.weak(1.))?;
+    let squares = add(&square(&divide(&re, &scale)?)?, &square(&divide(&im, &scale)?)?)?;
+    // The root has an infinite slope at 0, and 0 times that is NaN.
+    let zero = equal(&squares, &squares.weak(0.))?;
+    let root = where_(&zero, &squares.weak(0.), &sqrt(&where_(&zero, &squares.weak(1.), &squares)?)?)?;
+    // Infinite beside NaN, too.
+    let infinite = logical_or(&isinf(&re)?, &isinf(&im)?)?;
+    where_(&infinite, &re.weak(f64::INFINITY), &multiply(&root, &scale)?)
 }
 
 /// The real part, in `float32`; of real numbers, these.

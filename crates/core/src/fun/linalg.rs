@@ -347,7 +347,7 @@ pub fn det(a: &Array) -> Result<Array> {
 /// As `cholesky`.
 pub fn slogdet(a: &Array) -> Result<(Array, Array)> {
     let (diagonal, order) = pivots("slogdet", a)?;
-    let size = super::norm::sizes(&diagonal)?;
+    let size = super::abs(&diagonal)?;
     let whole = cast(&size, diagonal.dtype())?;
     let zero = equal(&whole, &whole.weak(0.))?;
     let phase = divide(&diagonal, &where_(&zero, &whole.weak(1.), &whole)?)?;

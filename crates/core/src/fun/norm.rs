@@ -51,11 +51,6 @@ fn root(x: &Array) -> Result<Array> {
     where_(&zero, &x.weak(0.), &sqrt(&where_(&zero, &x.weak(1.), x)?)?)
 }
 
-/// Absolute values, in a real type.
-pub(super) fn sizes(x: &Array) -> Result<Array> {
-    if x.dtype() == Dtype::C64 { root(&squares(x)?) } else { abs(x) }
-}
-
 /// The norm of vectors along one axis, of matrices along two. Without axes it is that of the whole array, as a vector if no
 /// order is given; an order takes an array with one axis or two.
 ///
@@ -95,7 +90,7 @@ pub fn vector_norm(x: &Array, order: f64, axes: Option<&[isize]>, keepdims: bool
         let dtype = real(&x)?.dtype();
         return cast(&total(&not_equal(&x, &x.weak(0.))?)?, dtype);
     }
-    let size = sizes(&x)?;
+    let size = abs(&x)?;
     match order {
         1. => total(&size),
         f64::INFINITY => max(&size, axes, keepdims),
@@ -122,7 +117,7 @@ pub fn matrix_norm(x: &Array, order: Order, axes: [isize; 2], keepdims: bool) ->
     let x = moveaxis(&x, at[1] as isize, -1)?;
     let row = at[0] - usize::from(at[0] > at[1]);
     let x = moveaxis(&x, row as isize, -2)?;
-    let sums = |axis: isize| sum_over(&sizes(&x)?, Some(&[axis]), false);
+    let sums = |axis: isize| sum_over(&abs(&x)?, Some(&[axis]), false);
     let values = || svd(&lifted("norm", &x)?, Vectors::None).map(|made| made[0].clone());
     let last: Option<&[isize]> = Some(&[-1]);
     let y = match order {

@@ -64,7 +64,7 @@ ops! {
         api: Api::Binary,
         test: Test { reference: Reference::Each(|x| x[0] / x[1]), samples: &[binary(0.5, 2.)], ulps: 0.5 },
     }
-    /// Elementwise `|x|`. Its derivative at 0 is 0.
+    /// Elementwise `|x|`; of complex numbers in `float32`. Its derivative at 0 is 0.
     ABS = "abs" ("a") {
         dtypes: Dtypes::Real,
         infer: Infer::Same,
