@@ -6,8 +6,8 @@
 use pullback_base::{Dtype, Result, Scalar};
 
 use super::{
-    add, bitcast, bitwise_xor, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or, maximum, multiply,
-    right_shift, sqrt, square, subtract, unary, where_,
+    add, bitcast, bitwise_xor, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or,
+    maximum, multiply, right_shift, sqrt, square, subtract, unary, where_,
 };
 use crate::array::Array;
 use crate::custom::fence::stop_gradient;
