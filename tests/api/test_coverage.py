@@ -1,6 +1,8 @@
 """How much of MLX's names there is: the list, and the page that tells of it."""
 
+import inspect
 import os
+import pickle
 from pathlib import Path
 
 import pullback as pb
@@ -71,6 +73,13 @@ def test_what_is_there_can_be_found_from_the_package(module):
     assert set(there) <= set(dir(here))
     if not module:
         assert set(there) <= set(pb.__all__)
+
+
+@pytest.mark.parametrize("module", ["random", "linalg", "fft", "fast"])
+def test_functions_of_modules_are_pickled_by_name(module):
+    here = room(module)
+    found = [member for name in dir(here) if inspect.isbuiltin(member := getattr(here, name))]
+    assert found and all(pickle.loads(pickle.dumps(member)) is member for member in found)
 
 
 def test_the_page_is_what_was_found():

@@ -11,18 +11,19 @@ class Context:
     # What is not the user's own has a slot: the object's dict holds the user's attributes and no more.
     __slots__ = (
         "__dict__",
-        "_args",
         "_dirty",
         "_fixed",
         "_materialize",
         "_needs",
+        "_of",
         "_saved",
         "_saved_forward",
     )
 
-    def __init__(self, args: tuple[Any, ...] = (), needs: tuple[bool, ...] | None = None):
-        self._args = args
-        self._needs = needs
+    def __init__(self, of: Any):
+        # The arguments of a forward pass, or the call that a rule is for: asked only by who wants to know.
+        self._of = of
+        self._needs: tuple[bool, ...] | None = None
         self._saved: tuple[Any, ...] | None = None
         self._saved_forward: tuple[Any, ...] | None = None
         self._fixed: tuple[Any, ...] = ()
@@ -34,9 +35,12 @@ class Context:
         """For each argument whether a derivative with respect to it is asked for; in `forward`, whether it
         can be.
         """
-        if self._needs is None:
-            self._needs = tuple(is_inexact(arg) for arg in self._args)
-        return self._needs
+        if self._needs is not None:
+            return self._needs
+        of = self._of
+        needs: tuple[bool, ...] = tuple(map(is_inexact, of)) if isinstance(of, tuple) else of.needs
+        self._needs = needs
+        return needs
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -72,7 +76,7 @@ class Context:
     @staticmethod
     def _unpacked(call: Any) -> "Context":
         """The context of a call."""
-        ctx = Context(needs=call.needs)
+        ctx = Context(call)
         ctx._saved, ctx._saved_forward, attributes, ctx._materialize = call.residuals
         if attributes:
             vars(ctx).update(attributes)

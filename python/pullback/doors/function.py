@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 from pullback import _core
-from pullback._core import _Custom
+from pullback._core import _Custom, array
 from pullback.doors import zeros
 from pullback.doors.arguments import signature
 from pullback.doors.context import Context
@@ -76,13 +76,6 @@ class _Said(threading.local):
     def __init__(self) -> None:
         self.calls: list[list[_Marks]] = []
 
-    def listen(self) -> list[_Marks]:
-        self.calls.append([])
-        return self.calls[-1]
-
-    def stop(self) -> None:
-        self.calls.pop()
-
 
 class _Opened(NamedTuple):
     custom: Any
@@ -90,11 +83,13 @@ class _Opened(NamedTuple):
 
     def called(self, fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What `fun` returns, with what its forward pass says of arguments and outputs."""
-        said = self.said.listen()
+        calls = self.said.calls
+        said: list[_Marks] = []
+        calls.append(said)
         try:
             out = fun(*args, **kwargs)
         finally:
-            self.said.stop()
+            calls.pop()
         return _marked(said[-1], args, out) if said else out
 
 
@@ -111,7 +106,7 @@ def _opened(cls: type[Function]) -> _Opened:
         else:
             out = cls.forward(*args, **kwargs)
             cls.setup_context(ctx, inputs(args, kwargs), out)  # type: ignore[attr-defined]
-        if said.calls and (ctx._fixed or ctx._dirty):
+        if (ctx._fixed or ctx._dirty) and said.calls:
             said.calls[-1].append(_positions(ctx, args, out))
         return out, ctx
 
@@ -200,14 +195,15 @@ def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
 def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, cotangents: Any) -> Any:
         ctx = Context._unpacked(call)
-        if ctx._materialize:
+        if ctx._materialize and not isinstance(cotangents, array):
             cotangents = zeros.filled(cotangents, call.outputs)
         each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
         result = backward(ctx, *each)
-        count = len(call.needs)
         # Trailing gradients of nothing are allowed.
-        while isinstance(result, tuple) and len(result) > count and result[-1] is None:
-            result = result[:-1]
+        if isinstance(result, tuple) and result and result[-1] is None:
+            count = len(call.needs)
+            while len(result) > count and result[-1] is None:
+                result = result[:-1]
         return result
 
     return rule
@@ -218,7 +214,7 @@ def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
         ctx = Context._unpacked(call)
         if ctx._saved_forward is not None:
             ctx._saved = ctx._saved_forward
-        if ctx._materialize:
+        if ctx._materialize and not all(isinstance(t, array) for t in tangents):
             tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
         return jvp(ctx, *tangents)
 
