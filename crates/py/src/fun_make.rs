@@ -3,6 +3,7 @@
 use pullback::promote::{promote_weak, scalar_dtype};
 use pullback::{Array, Dtype, Scalar, fun};
 use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::args::{Ints, Sizes};
@@ -334,11 +335,19 @@ pub fn tensordot(
     axes: Option<&Bound<'_, PyAny>>,
     stream: On,
 ) -> PyResult<PyArray> {
-    let count = |n: isize| ((-n..0).collect(), (0..n).collect());
+    let most = a.0.ndim().min(b.0.ndim()) as isize;
+    let count = |n: isize| {
+        if (0..=most).contains(&n) {
+            return Ok(((-n..0).collect(), (0..n).collect()));
+        }
+        let text =
+            format!("[tensordot] expected axes from 0 to {most}, as many as both arrays have, got {n}");
+        Err(PyValueError::new_err(text))
+    };
     let (over, with): (Vec<isize>, Vec<isize>) = match axes {
-        None => count(2),
+        None => count(2)?,
         Some(axes) => match axes.extract::<isize>() {
-            Ok(n) => count(n),
+            Ok(n) => count(n)?,
             Err(_) => {
                 let (over, with) = axes.extract::<(Ints, Ints)>()?;
                 (over.0, with.0)

@@ -43,6 +43,9 @@ pub fn stack(arrays: &[&Array], axis: isize) -> Result<Array> {
     concatenate(&parts.iter().collect::<Vec<_>>(), axis as isize)
 }
 
+/// Into how many parts an empty axis may be cut.
+const PARTS: usize = 1 << 16;
+
 /// How `split` cuts.
 #[derive(Clone, Copy, Debug)]
 pub enum Cuts<'a> {
@@ -63,6 +66,12 @@ pub fn split(x: &Array, cuts: Cuts, axis: isize) -> Result<Vec<Array>> {
         Cuts::Parts(parts) if parts == 0 || !n.is_multiple_of(parts) => {
             let text = format!("[split] expected a divisor of axis {axis} of size {n}, got {parts} parts");
             return Err(Error::value(text));
+        }
+        // Nothing can be cut into any number of parts; each of them is an array.
+        Cuts::Parts(parts) if parts > n.max(PARTS) => {
+            return Err(Error::memory(format!(
+                "[split] expected at most {PARTS} parts of nothing, got {parts}"
+            )));
         }
         Cuts::Parts(parts) => (1..=parts).map(|part| part * (n / parts)).collect(),
         Cuts::At(list) => {
@@ -89,9 +98,11 @@ pub fn repeat(x: &Array, times: usize, axis: Option<isize>) -> Result<Array> {
         return repeat(&reshape(x, Shape::from([x.size()]))?, times, Some(0));
     };
     let axis = shape::axis("repeat", axis, x.ndim())?;
+    let size = x.shape()[axis].saturating_mul(times);
+    let shape = x.shape().without(axis).with(axis, size).checked("repeat")?;
     let apart = reshape(x, x.shape().with(axis + 1, 1))?;
-    let wide = broadcast_to(&apart, &x.shape().with(axis + 1, times))?;
-    reshape(&wide, x.shape().without(axis).with(axis, x.shape()[axis] * times).checked("repeat")?)
+    let wide = broadcast_to(&apart, &x.shape().with(axis + 1, times).checked("repeat")?)?;
+    reshape(&wide, shape)
 }
 
 /// The whole array several times along each axis; counts are aligned at the last axis.
@@ -103,9 +114,11 @@ pub fn tile(x: &Array, counts: &[usize]) -> Result<Array> {
     let lined = |sizes: &[usize]| [&vec![1; r - sizes.len()][..], sizes].concat();
     let (sizes, counts) = (lined(x.shape()), lined(counts));
     let pairs = || sizes.iter().zip(&counts);
+    let shape =
+        pairs().map(|(size, &count)| size.saturating_mul(count)).collect::<Shape>().checked("tile")?;
     let apart = reshape(x, sizes.iter().flat_map(|&size| [1, size]).collect())?;
-    let wide = broadcast_to(&apart, &pairs().flat_map(|(&size, &count)| [count, size]).collect())?;
-    reshape(&wide, pairs().map(|(size, count)| size * count).collect::<Shape>().checked("tile")?)
+    let wide = pairs().flat_map(|(&size, &count)| [count, size]).collect::<Shape>().checked("tile")?;
+    reshape(&broadcast_to(&apart, &wide)?, shape)
 }
 
 /// Elements moved along an axis by `by` places; what leaves at the end enters at the start. Without an axis, in
@@ -145,8 +158,10 @@ pub fn pad(x: &Array, widths: &[(usize, usize)], fill: &Fill) -> Result<Array> {
         return Err(Error::value(text));
     }
     let sizes = x.shape().iter().zip(widths);
-    let shape =
-        sizes.map(|(size, (before, after))| size + before + after).collect::<Shape>().checked("pad")?;
+    let padded = |(size, (before, after)): (&usize, &(usize, usize))| {
+        size.saturating_add(*before).saturating_add(*after)
+    };
+    let shape = sizes.map(padded).collect::<Shape>().checked("pad")?;
     if shape == *x.shape() {
         return Ok(x.clone());
     }
