@@ -105,6 +105,8 @@ def test_sizes_that_no_machine_has():
         pb.tensordot(x, x, 2**31)
     with pytest.raises(MemoryError, match=r"\[pad\]"):
         pb.pad(x, 2**63)
+    with pytest.raises(MemoryError, match=r"\[broadcast_to\]"):
+        pb.broadcast_to(pb.array([1.0]), (2**40, 2**40))
     with pytest.raises(MemoryError, match=r"\[repeat\]"):
         pb.repeat(x, 2**63)
     with pytest.raises(MemoryError, match=r"\[tile\]"):

@@ -56,7 +56,7 @@ pub fn broadcast_to(x: &Array, shape: &Shape) -> Result<Array> {
     if x.shape() == shape {
         return Ok(x.clone());
     }
-    Array::apply(&row::BROADCAST, Params::Shape(shape.clone()), &[x])
+    Array::apply(&row::BROADCAST, Params::Shape(shape.clone().checked("broadcast_to")?), &[x])
 }
 
 /// `shape[axis]` elements of each axis from `start[axis]`, `step[axis]` apart.
