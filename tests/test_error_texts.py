@@ -139,7 +139,9 @@ def test_ragged_lists(value):
 
 
 @pytest.mark.parametrize(
-    "value", ["text", None, {}, {1, 2}, object(), ["a"], [None], [[1], ["a"]], b"x"[:0]], ids=repr
+    "value",
+    ["text", None, {}, {1, 2}, pytest.param(object(), id="object()"), ["a"], [None], [[1], ["a"]], b"x"[:0]],
+    ids=repr,
 )
 def test_what_is_no_array(value):
     if value == b"":

@@ -213,7 +213,9 @@ def test_numpy_on_the_other_side():
     near(np.float32(2) * x, 2 * a)
 
 
-@pytest.mark.parametrize("other", ["text", None, [1.0, 2.0], {}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "other", ["text", None, [1.0, 2.0], {}, pytest.param(object(), id="object()")], ids=repr
+)
 def test_what_is_no_operand(other):
     x = pb.array([1.0, 2.0])
     for fun in [*ARITHMETIC.values(), operator.matmul, operator.lt]:
