@@ -32,6 +32,7 @@ pub mod walk;
 
 mod batch;
 mod branch;
+mod few;
 mod stack;
 mod substitute;
 

@@ -9,7 +9,7 @@ use pullback_core::{Array, Inputs, Key, Node, NodeKind, Outputs, place};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
-use crate::walk::{all_edges, id, sorted};
+use crate::walk::{Below, all_edges, id, sorted};
 
 /// Rebuilds over `to` what depends on `from`, with what `put` says in place of each new array, of which it is told the
 /// old one. Custom nodes stay custom nodes with their rules; bodies and residuals are rebuilt along, so nothing of the
@@ -30,7 +30,7 @@ pub(crate) fn order(outs: &[Array], from: &[Array], ends: &[Array], floor: u64) 
     let mut touched: FxHashSet<usize> = from.iter().map(|leaf| id(leaf.node())).collect();
     let ends: FxHashSet<usize> = from.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
     let mut order = sorted(outs, |node| node.trace >= floor && !ends.contains(&id(node)), all_edges);
-    let mut edges = Vec::new();
+    let mut edges = Below::new();
     order.retain(|node| {
         all_edges(node, &mut edges);
         let hit = edges.drain(..).any(|x| touched.contains(&id(&x)));

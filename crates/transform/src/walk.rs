@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
-use rustc_hash::FxHashSet;
+use smallvec::SmallVec;
+
+use crate::few::Few;
 
 thread_local! {
     static VISITS: Cell<usize> = const { Cell::new(0) };
@@ -46,14 +48,14 @@ pub(crate) fn flowing(roots: &[Array], leaves: &[Array], ends: &[Array], floor: 
 pub(crate) struct Reached {
     /// Each after its inputs.
     pub order: Vec<Arc<Node>>,
-    leaves: FxHashSet<Key>,
-    nodes: FxHashSet<usize>,
+    leaves: Few<Key>,
+    nodes: Few<usize>,
 }
 
 impl Reached {
     /// Whether an array is one of the leaves, or of a node that they lead to.
     pub fn has(&self, x: &Array) -> bool {
-        self.leaves.contains(&x.key()) || self.nodes.contains(&id(x.node()))
+        self.leaves.has(&x.key()) || self.nodes.has(&id(x.node()))
     }
 }
 
@@ -65,13 +67,13 @@ fn reached(
     through: impl Fn(&Node) -> bool,
     carries: impl Fn(&Array) -> bool,
 ) -> Reached {
-    let ends: FxHashSet<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
-    let enter = |node: &Arc<Node>| node.trace >= floor && !ends.contains(&id(node));
+    let ends: Few<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
+    let enter = |node: &Arc<Node>| node.trace >= floor && !ends.has(&id(node));
     let mut order = sorted(roots, enter, |node, to| {
         node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
     });
     let leaves = leaves.iter().map(Array::key).collect();
-    let mut reached = Reached { order: Vec::new(), leaves, nodes: FxHashSet::default() };
+    let mut reached = Reached { order: Vec::new(), leaves, nodes: Few::default() };
     order.retain(|node| {
         let leads = |x: &Array| carries(x) && reached.has(x);
         let hit = through(node) && node.with_inputs(|inputs| inputs.iter().any(leads));
@@ -89,15 +91,18 @@ pub(crate) fn depends(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
     roots.iter().any(|root| reached.has(root))
 }
 
+/// What lies below a node.
+pub(crate) type Below = SmallVec<[Arc<Node>; 4]>;
+
 /// Nodes reachable from `roots` through nodes that satisfy `enter`, each after its inputs. The stack is
 /// explicit: a graph may be deeper than any call stack.
 pub(crate) fn sorted(
     roots: &[Array],
     enter: impl Fn(&Arc<Node>) -> bool,
-    edges: impl Fn(&Node, &mut Vec<Arc<Node>>),
+    edges: impl Fn(&Node, &mut Below),
 ) -> Vec<Arc<Node>> {
-    let (mut order, mut seen, mut visits, mut below) = (Vec::new(), FxHashSet::default(), 0, Vec::new());
-    let mut stack: Vec<(Arc<Node>, bool)> =
+    let (mut order, mut seen, mut visits, mut below) = (Vec::new(), Few::default(), 0, Below::new());
+    let mut stack: SmallVec<[(Arc<Node>, bool); 8]> =
         roots.iter().rev().map(|root| (root.node().clone(), false)).collect();
     while let Some((node, inputs_done)) = stack.pop() {
         if inputs_done {
@@ -116,7 +121,7 @@ pub(crate) fn sorted(
 }
 
 /// Inputs, and for a custom node what its body and residuals lead to.
-pub(crate) fn all_edges(node: &Node, to: &mut Vec<Arc<Node>>) {
+pub(crate) fn all_edges(node: &Node, to: &mut Below) {
     node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
     if let Some(call) = node.custom() {
         to.extend(call.inner().map(|x| x.node().clone()));

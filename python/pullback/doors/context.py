@@ -69,15 +69,21 @@ class Context:
         """
         self._materialize = bool(value)
 
-    def _packed(self) -> tuple[Any, ...]:
-        """What rules need of it, as a tree."""
-        return self._saved, self._saved_forward, vars(self) or None, self._materialize
+    def _packed(self) -> tuple[Any, ...] | list[Any] | None:
+        """What rules need of it, as a tree: nearly always the saved arrays, and a list where there is more."""
+        attributes = vars(self)
+        if self._materialize and self._saved_forward is None and not attributes:
+            return self._saved
+        return [self._saved, self._saved_forward, attributes, self._materialize]
 
     @staticmethod
     def _unpacked(call: Any) -> "Context":
         """The context of a call."""
         ctx = Context(call)
-        ctx._saved, ctx._saved_forward, attributes, ctx._materialize = call.residuals
-        if attributes:
+        kept = call.residuals
+        if isinstance(kept, list):
+            ctx._saved, ctx._saved_forward, attributes, ctx._materialize = kept
             vars(ctx).update(attributes)
+        else:
+            ctx._saved = kept
         return ctx

@@ -1,19 +1,18 @@
 //! How a call becomes a node, whatever language it comes from.
 
 use std::cell::RefCell;
-use std::hash::Hash;
 use std::sync::Arc;
 
 use pullback_base::{Aval, Result};
 use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
 use pullback_core::node::copied;
 use pullback_core::{Array, Inputs, Node, Outputs, origin};
-use rustc_hash::FxHashSet;
 use smallvec::SmallVec;
 
 use super::apart::apart;
 use super::batched;
 use super::check::at;
+use crate::few::Few;
 use crate::stack::{self, Kind, Trace};
 use crate::walk::{id, visited};
 
@@ -178,31 +177,6 @@ fn ends<'a>(
         }
     }
     found
-}
-
-/// A set whose first members are looked through: most bodies are a few operations.
-#[derive(Default)]
-struct Few<T> {
-    first: SmallVec<[T; 8]>,
-    more: FxHashSet<T>,
-}
-
-impl<T: Eq + Hash> Few<T> {
-    fn has(&self, key: &T) -> bool {
-        self.first.contains(key) || !self.more.is_empty() && self.more.contains(key)
-    }
-
-    /// Whether it is new.
-    fn insert(&mut self, key: T) -> bool {
-        if self.first.contains(&key) {
-            return false;
-        }
-        if self.first.len() < self.first.inline_size() {
-            self.first.push(key);
-            return true;
-        }
-        self.more.insert(key)
-    }
 }
 
 /// Says of new nodes that this rule makes them. Rules of our own are nothing that a user wrote.

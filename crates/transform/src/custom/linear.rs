@@ -7,24 +7,24 @@ use pullback_core::custom::Captured;
 use pullback_core::custom::fence::waits;
 use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
-use rustc_hash::FxHashSet;
 
 use super::derive::function;
+use crate::few::Few;
 use crate::substitute::substitute;
 use crate::walk::{dependents, depends, id};
 
 /// What depends on leaves by its elements. What only waits for them does not, such as a recomputation, which waits for
 /// the cotangent.
 struct Links {
-    keys: FxHashSet<Key>,
-    nodes: FxHashSet<usize>,
+    keys: Few<Key>,
+    nodes: Few<usize>,
 }
 
 impl Links {
     /// Of all below `roots`, and the nodes in order.
     fn of(roots: &[Array], leaves: &[Array], floor: u64) -> (Vec<Arc<Node>>, Links) {
         let keys = leaves.iter().map(Array::key).collect();
-        let mut links = Links { keys, nodes: FxHashSet::default() };
+        let mut links = Links { keys, nodes: Few::default() };
         let mut order = dependents(roots, leaves, &[], floor);
         order.retain(|node| {
             let only_first = matches!(&node.kind, NodeKind::Op(op, _) if waits(op));
@@ -41,7 +41,7 @@ impl Links {
     }
 
     fn has(&self, x: &Array) -> bool {
-        self.keys.contains(&x.key()) || self.nodes.contains(&id(x.node()))
+        self.keys.has(&x.key()) || self.nodes.has(&id(x.node()))
     }
 
     /// Whether any of `roots` depends on a leaf.
