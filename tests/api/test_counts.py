@@ -92,8 +92,6 @@ def test_unique_refuses():
 @pytest.mark.parametrize("shape", [(0,), (7,), (3, 4), (2, 3, 2), (2, 0, 3)])
 def test_positions_that_are_not_zero(device, dtype, shape):
     on(device, dtype)
-    if device == pb.gpu and dtype == "complex64":
-        pytest.skip("no type of this device")
     x = values(dtype, shape) * (values("float32", shape, seed=1) > 0)
     x = x.astype(dtype)
     for _, y in layouts(x, device):

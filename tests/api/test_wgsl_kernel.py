@@ -301,11 +301,8 @@ def test_arguments():
             EXP(**how | change)
     with pytest.raises(TypeError, match=r"expected a bool, an int or a dtype for 'T' in template, got"):
         EXP(**how, template=[("T", [])])
-    for dtype in (pb.float64, pb.complex64):
-        with pytest.raises(
-            TypeError, match=rf"expected types that the GPU has, got 'exponential': {dtype.name} does"
-        ):
-            EXP(**how | {"output_dtypes": [dtype]})
+    with pytest.raises(TypeError, match="expected types that the GPU has, got 'exponential': float64 does"):
+        EXP(**how | {"output_dtypes": [pb.float64]})
     with pytest.raises(TypeError, match="inputs"):
         EXP()
     assert repr(EXP) == "WgslKernel(exponential: x -> y)"

@@ -2,7 +2,7 @@
 //!
 //! On the device an element is one 32-bit word: `u32` for bool (0 or 1), `uint8`, `uint16`, `uint32`; `i32`
 //! for signed integers, sign-extended; `f32` for the floats, where what is stored as `float16` or `bfloat16` is
-//! always a number of that type. 64-bit integers are one 64-bit word. So kernels know few types, threads
+//! always a number of that type. 64-bit integers are one 64-bit word, complex numbers two of 32 bits. So kernels know few types, threads
 //! never share a word, and no kernel unpacks; what it costs is memory for narrow types.
 
 use std::borrow::Cow;

@@ -234,7 +234,8 @@ impl Printer<'_> {
         if grouped {
             for (n, &(value, fold, _)) in self.halves.folds.iter().enumerate() {
                 let ty = ty(self.program(), value)?;
-                let declared = format!("var<workgroup> s_{0}: array<{0}, {THREADS}>;\n", ty.name());
+                let declared =
+                    format!("var<workgroup> {}: array<{}, {THREADS}>;\n", shared_name(ty), ty.name());
                 if !shared.contains(&declared) {
                     shared += &declared;
                 }
@@ -354,9 +355,14 @@ impl Printer<'_> {
     }
 }
 
+/// The array in workgroup memory for values of a type.
+fn shared_name(ty: Ty) -> String {
+    format!("s_{ty:?}")
+}
+
 /// Joins the threads of a workgroup.
 fn tree(n: usize, fold: Fold, ty: Ty) -> String {
-    let s = format!("s_{}", ty.name());
+    let s = shared_name(ty);
     let joined = join(fold, ty, &format!("{s}[l]"), &format!("{s}[l + h{n}]"));
     format!(
         "    {s}[l] = acc{n};

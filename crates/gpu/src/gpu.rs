@@ -412,10 +412,7 @@ impl Backend for Gpu {
     }
 
     fn lacks_whole(&self, whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
-        // Of kernels, those of Fourier transforms alone know pairs of floats.
-        let pairs = |dtype: &Dtype| *dtype == Dtype::C64 && matches!(whole, Whole::Fourier(_));
-        let plain = dtypes.iter().copied().filter(|dtype| !pairs(dtype));
-        self.lacks_dtype(plain).or_else(|| whole::lacks(whole, dtypes))
+        self.lacks_dtype(dtypes.iter().copied()).or_else(|| whole::lacks(whole, dtypes))
     }
 
     fn run(&self, steps: &[Step], slots: &mut Slots, poll: &mut Poll) -> Result<()> {

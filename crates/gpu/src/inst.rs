@@ -60,6 +60,7 @@ fn call(map: Map, ty: Ty, same: bool, args: [String; 3]) -> Option<String> {
     match ty {
         Ty::F32 => float(map, same, x, y),
         Ty::Bool => truth(map, x, y),
+        Ty::C64 => complex(map, same, x, y),
         _ => integer(map, ty, x, y),
     }
 }
@@ -89,6 +90,20 @@ fn float(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
         Map::Div => format!("{x} / {y}"),
         Map::Lt | Map::Le | Map::Gt | Map::Ge | Map::Eq => format!("({x} {} {y})", comparison(map)),
         Map::Ne => format!("!({x} == {y})"),
+        _ => return None,
+    })
+}
+
+fn complex(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
+    Some(match map {
+        Map::Neg | Map::Abs | Map::Recip => format!("pb_complex_{}({x})", lower(map)),
+        Map::Square => format!("pb_complex_mul({x}, {x})"),
+        Map::Sub if same => format!("vec2<f32>(pb_sub_self({x}.x), pb_sub_self({x}.y))"),
+        Map::Add => format!("{x} + {y}"),
+        Map::Sub => format!("{x} - {y}"),
+        Map::Mul | Map::Div => format!("pb_complex_{}({x}, {y})", lower(map)),
+        Map::Eq => format!("all({x} == {y})"),
+        Map::Ne => format!("!all({x} == {y})"),
         _ => return None,
     })
 }
@@ -160,7 +175,12 @@ pub(crate) fn cast(from: Dtype, to: Dtype, x: &str) -> String {
     match to {
         Dtype::Bool if a == Ty::Bool => x.to_string(),
         Dtype::Bool if a == Ty::F32 => format!("!({x} == 0.0)"),
+        Dtype::Bool if a == Ty::C64 => format!("!all({x} == vec2<f32>())"),
         Dtype::Bool => format!("({x} != {}(0))", a.name()),
+        Dtype::C64 if a == Ty::C64 => x.to_string(),
+        _ if a == Ty::C64 => cast(Dtype::F32, to, &format!("{x}.x")),
+        // Not a plain zero: a compiler would drop products with it, which may be NaN.
+        Dtype::C64 => format!("vec2<f32>({}, pb_from_bits(0u))", cast(from, Dtype::F32, x)),
         _ if a == Ty::Bool => format!("select({}, {}, {x})", b.number(0), b.number(1)),
         Dtype::F16 | Dtype::Bf16 => round(to, &between(a, Ty::F32, x)),
         // A float outside a narrow type wraps, as it does in 32 bits.
@@ -217,6 +237,7 @@ fn to_bits(dtype: Dtype, x: &str) -> String {
         Dtype::I16 => format!("(bitcast<u32>({x}) & 65535u)"),
         Dtype::I32 | Dtype::F32 => format!("bitcast<u32>({x})"),
         Dtype::I64 => format!("bitcast<u64>({x})"),
+        Dtype::C64 => format!("pb_complex_bits({x})"),
         _ => x.to_string(),
     }
 }
@@ -231,6 +252,7 @@ fn from_bits(dtype: Dtype, x: &str) -> String {
         Dtype::I32 => format!("bitcast<i32>({x})"),
         Dtype::F32 => format!("bitcast<f32>({x})"),
         Dtype::I64 => format!("bitcast<i64>({x})"),
+        Dtype::C64 => format!("pb_complex_value({x})"),
         _ => x.to_string(),
     }
 }
@@ -244,7 +266,7 @@ pub(crate) fn join(fold: Fold, ty: Ty, x: &str, y: &str) -> String {
         Fold::Min => Map::Min,
     };
     let args = [x.to_string(), y.to_string(), y.to_string()];
-    call(map, ty, false, args).expect("every type adds, multiplies and compares")
+    call(map, ty, false, args).expect("every type adds and multiplies, and rows compare no complex numbers")
 }
 
 /// What a reduction of nothing gives.
@@ -254,6 +276,7 @@ pub(crate) fn identity(fold: Fold, ty: Ty) -> String {
         (Fold::Sum, _) => ty.number(0),
         (Fold::Prod, _) => ty.number(1),
         (_, Ty::Bool) => (!max).to_string(),
+        (_, Ty::C64) => unreachable!("rows refuse extremes of complex numbers"),
         (_, Ty::F32) => format!("pb_from_bits({}u)", if max { 0xff80_0000u32 } else { 0x7f80_0000 }),
         (_, Ty::U32) => literal(if max { 0 } else { u32::MAX.into() }, Dtype::U32),
         (_, Ty::I32) => literal((if max { i32::MIN } else { i32::MAX }) as u32 as u64, Dtype::I32),

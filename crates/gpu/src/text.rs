@@ -14,6 +14,8 @@ pub(crate) enum Ty {
     F32,
     U64,
     I64,
+    /// Real part, imaginary part.
+    C64,
 }
 
 impl Ty {
@@ -26,7 +28,8 @@ impl Ty {
             Dtype::F16 | Dtype::Bf16 | Dtype::F32 => Ty::F32,
             Dtype::U64 => Ty::U64,
             Dtype::I64 => Ty::I64,
-            Dtype::F64 | Dtype::C64 => return None,
+            Dtype::C64 => Ty::C64,
+            Dtype::F64 => return None,
         })
     }
 
@@ -39,14 +42,20 @@ impl Ty {
             Ty::F32 => "f32",
             Ty::U64 => "u64",
             Ty::I64 => "i64",
+            Ty::C64 => "vec2<f32>",
         }
     }
 
     /// The unsigned type of what memory holds.
     pub fn word(self) -> &'static str {
-        if self.is_wide() { "u64" } else { "u32" }
+        match self {
+            Ty::C64 => "vec2<u32>",
+            _ if self.is_wide() => "u64",
+            _ => "u32",
+        }
     }
 
+    /// Whether it is of 64-bit integers, which not every device has.
     pub fn is_wide(self) -> bool {
         matches!(self, Ty::U64 | Ty::I64)
     }
@@ -56,7 +65,7 @@ impl Ty {
         match self {
             Ty::Bool => format!("({word} != 0u)"),
             Ty::U32 | Ty::U64 => word.to_string(),
-            Ty::I32 | Ty::F32 | Ty::I64 => format!("bitcast<{}>({word})", self.name()),
+            Ty::I32 | Ty::F32 | Ty::I64 | Ty::C64 => format!("bitcast<{}>({word})", self.name()),
         }
     }
 
@@ -65,7 +74,7 @@ impl Ty {
         match self {
             Ty::Bool => format!("select(0u, 1u, {value})"),
             Ty::U32 | Ty::U64 => value.to_string(),
-            Ty::I32 | Ty::F32 | Ty::I64 => format!("bitcast<{}>({value})", self.word()),
+            Ty::I32 | Ty::F32 | Ty::I64 | Ty::C64 => format!("bitcast<{}>({value})", self.word()),
         }
     }
 
@@ -74,6 +83,7 @@ impl Ty {
         match self {
             Ty::Bool => (value != 0).to_string(),
             Ty::F32 => format!("{value}.0"),
+            Ty::C64 => format!("vec2<f32>({value}.0, 0.0)"),
             _ => format!("{}({value})", self.name()),
         }
     }
@@ -88,15 +98,17 @@ pub(crate) fn literal(bits: u64, dtype: Dtype) -> String {
         Ty::I32 => format!("bitcast<i32>({}u)", Scalar::from_bits(bits, dtype).int() as u32),
         Ty::U64 => format!("{bits}lu"),
         Ty::I64 => format!("bitcast<i64>({bits}lu)"),
-        Ty::F32 => {
-            let value = Scalar::from_bits(bits, dtype).real() as f32;
-            if value.is_normal() {
-                format!("f32({value:?})")
-            } else {
-                format!("pb_from_bits({}u)", value.to_bits())
-            }
+        Ty::F32 => float(Scalar::from_bits(bits, dtype).real() as f32),
+        Ty::C64 => {
+            // A part that a compiler knows to be zero makes it drop products that may be NaN: not a plain literal.
+            let [re, im] = [bits, bits >> 32].map(|part| float(f32::from_bits(part as u32)));
+            format!("vec2<f32>({re}, {im})")
         }
     }
+}
+
+fn float(value: f32) -> String {
+    if value.is_normal() { format!("f32({value:?})") } else { format!("pb_from_bits({}u)", value.to_bits()) }
 }
 
 fn mask(dtype: Dtype) -> u64 {
@@ -106,11 +118,12 @@ fn mask(dtype: Dtype) -> u64 {
 /// Functions by name: text, and the names it calls.
 type Functions = FxHashMap<String, (String, Vec<String>)>;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     include_str!("../../kernels/wgsl/number.wgsl"),
     include_str!("../../kernels/wgsl/math.wgsl"),
     include_str!("../../kernels/wgsl/power.wgsl"),
     include_str!("../../kernels/wgsl/wide.wgsl"),
+    include_str!("../../kernels/wgsl/complex.wgsl"),
     include_str!("../../kernels/wgsl/fourier.wgsl"),
 ];
 const INTEGER: &str = include_str!("../../kernels/wgsl/integer.wgsl");

@@ -14,7 +14,7 @@ use crate::shader::Text;
 use crate::text::Ty;
 use crate::whole::texts;
 
-const DTYPES: [Dtype; 12] = [
+const DTYPES: [Dtype; 13] = [
     Dtype::Bool,
     Dtype::U8,
     Dtype::U16,
@@ -27,6 +27,7 @@ const DTYPES: [Dtype; 12] = [
     Dtype::F16,
     Dtype::Bf16,
     Dtype::F32,
+    Dtype::C64,
 ];
 
 fn checked(text: &str) -> (naga::Module, ModuleInfo) {
@@ -60,7 +61,7 @@ fn written_everywhere(text: &str) {
 /// A program of one function, and one of all of a type that exist.
 fn functions() -> Vec<Program> {
     let mut all = vec![];
-    for dtype in [Dtype::Bool, Dtype::I32, Dtype::U32, Dtype::I64, Dtype::U64, Dtype::F32] {
+    for dtype in [Dtype::Bool, Dtype::I32, Dtype::U32, Dtype::I64, Dtype::U64, Dtype::F32, Dtype::C64] {
         let mut program = Program::default();
         let truth = program.load(Dtype::Bool, Class::Scalar);
         let x = program.load(dtype, Class::Full);
@@ -118,7 +119,8 @@ fn reductions() -> Vec<String> {
         let wide = computing(dtype);
         let sum = program.map(Map::Add, &[x, y], wide);
         let mut last = sum;
-        for fold in [Fold::Sum, Fold::Prod, Fold::Max, Fold::Min] {
+        let folds = [Fold::Sum, Fold::Prod, Fold::Max, Fold::Min];
+        for &fold in &folds[..if dtype == Dtype::C64 { 2 } else { 4 }] {
             last = program.push(Inst::Reduce { fold, arg: sum }, wide);
             program.store(dtype, last);
         }

@@ -22,10 +22,10 @@ MAIN
     WINDOWS
     let ty = l / 16u;
     let tx = l % 16u;
-    var c0 = vec4<T>();
-    var c1 = vec4<T>();
-    var c2 = vec4<T>();
-    var c3 = vec4<T>();
+    var c0 = FOUR();
+    var c1 = FOUR();
+    var c2 = FOUR();
+    var c3 = FOUR();
     for (var begin = first; begin < last; begin += 16u) {
         let inside = begin + product < last;
         rest = begin + product;
@@ -37,11 +37,11 @@ MAIN
         for (var k = 0u; k < 16u; k++) {
             let ia = k * 64u + ty * 4u;
             let ib = k * 64u + tx * 4u;
-            let y = vec4<T>(tb[ib], tb[ib + 1u], tb[ib + 2u], tb[ib + 3u]);
-            c0 += ta[ia] * y;
-            c1 += ta[ia + 1u] * y;
-            c2 += ta[ia + 2u] * y;
-            c3 += ta[ia + 3u] * y;
+            let y = FOUR(tb[ib], tb[ib + 1u], tb[ib + 2u], tb[ib + 3u]);
+            c0 += by(ta[ia], y);
+            c1 += by(ta[ia + 1u], y);
+            c2 += by(ta[ia + 2u], y);
+            c3 += by(ta[ia + 3u], y);
         }
         workgroupBarrier();
     }
@@ -54,11 +54,11 @@ MAIN
     store(row + 3u < rows, (to + 3u * groups) * channels, col, channels, c3);
 }
 
-fn store(there: bool, to: u32, col: u32, cols: u32, v: vec4<T>) {
+fn store(there: bool, to: u32, col: u32, cols: u32, v: FOUR) {
     if (!there) { return; }
     let at = to + col;
-    if (col < cols) { out[at] = done(v.x); }
-    if (col + 1u < cols) { out[at + 1u] = done(v.y); }
-    if (col + 2u < cols) { out[at + 2u] = done(v.z); }
-    if (col + 3u < cols) { out[at + 3u] = done(v.w); }
+    if (col < cols) { out[at] = done(v[0]); }
+    if (col + 1u < cols) { out[at + 1u] = done(v[1]); }
+    if (col + 2u < cols) { out[at + 2u] = done(v[2]); }
+    if (col + 3u < cols) { out[at + 3u] = done(v[3]); }
 }

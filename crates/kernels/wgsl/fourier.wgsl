@@ -1,8 +1,4 @@
-// Complex numbers, and the smallest Fourier transforms. Constants are cosines and sines of 72, 144 and 120 degrees.
-
-fn pb_complex_mul(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
-    return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
+// The smallest Fourier transforms. Constants are cosines and sines of 72, 144 and 120 degrees.
 
 // Times -i.
 fn pb_complex_right(a: vec2<f32>) -> vec2<f32> {

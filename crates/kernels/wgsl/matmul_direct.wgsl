@@ -16,18 +16,18 @@ MAIN
     let last_col = cols - 1u;
     let ar = at + vec4<u32>(row, min(row + 1u, last_row), min(row + 2u, last_row), min(row + 3u, last_row)) * am;
     let bc = bt + vec4<u32>(col, min(col + 1u, last_col), min(col + 2u, last_col), min(col + 3u, last_col)) * bn;
-    var c0 = vec4<T>();
-    var c1 = vec4<T>();
-    var c2 = vec4<T>();
-    var c3 = vec4<T>();
+    var c0 = FOUR();
+    var c1 = FOUR();
+    var c2 = FOUR();
+    var c3 = FOUR();
     for (var k = first; k < last; k++) {
         let bi = bc + k * bk;
         let ai = ar + k * ak;
-        let y = vec4<T>(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
-        c0 += a[ai.x] * y;
-        c1 += a[ai.y] * y;
-        c2 += a[ai.z] * y;
-        c3 += a[ai.w] * y;
+        let y = FOUR(b[bi.x], b[bi.y], b[bi.z], b[bi.w]);
+        c0 += by(a[ai.x], y);
+        c1 += by(a[ai.y], y);
+        c2 += by(a[ai.z], y);
+        c3 += by(a[ai.w], y);
     }
     let to = layer * rows * cols;
     store(to, rows, cols, row, col, c0);
@@ -36,11 +36,11 @@ MAIN
     store(to, rows, cols, row + 3u, col, c3);
 }
 
-fn store(to: u32, rows: u32, cols: u32, row: u32, col: u32, v: vec4<T>) {
+fn store(to: u32, rows: u32, cols: u32, row: u32, col: u32, v: FOUR) {
     if (row >= rows) { return; }
     let at = to + row * cols + col;
-    c[at] = done(v.x);
-    if (col + 1u < cols) { c[at + 1u] = done(v.y); }
-    if (col + 2u < cols) { c[at + 2u] = done(v.z); }
-    if (col + 3u < cols) { c[at + 3u] = done(v.w); }
+    c[at] = done(v[0]);
+    if (col + 1u < cols) { c[at + 1u] = done(v[1]); }
+    if (col + 2u < cols) { c[at + 2u] = done(v[2]); }
+    if (col + 3u < cols) { c[at + 3u] = done(v[3]); }
 }

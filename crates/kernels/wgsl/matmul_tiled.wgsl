@@ -19,10 +19,10 @@ MAIN
     let b_down = bk == 1u;
     let ty = l / 16u;
     let tx = l % 16u;
-    var c0 = vec4<T>();
-    var c1 = vec4<T>();
-    var c2 = vec4<T>();
-    var c3 = vec4<T>();
+    var c0 = FOUR();
+    var c1 = FOUR();
+    var c2 = FOUR();
+    var c3 = FOUR();
     for (var k0 = first; k0 < last; k0 += 16u) {
         for (var s = l; s < 1024u; s += 256u) {
             let ar = select(s / 16u, s % 64u, a_down);
@@ -41,11 +41,11 @@ MAIN
         for (var k = 0u; k < 16u; k++) {
             let ia = k * 64u + ty * 4u;
             let ib = k * 64u + tx * 4u;
-            let y = vec4<T>(tb[ib], tb[ib + 1u], tb[ib + 2u], tb[ib + 3u]);
-            c0 += ta[ia] * y;
-            c1 += ta[ia + 1u] * y;
-            c2 += ta[ia + 2u] * y;
-            c3 += ta[ia + 3u] * y;
+            let y = FOUR(tb[ib], tb[ib + 1u], tb[ib + 2u], tb[ib + 3u]);
+            c0 += by(ta[ia], y);
+            c1 += by(ta[ia + 1u], y);
+            c2 += by(ta[ia + 2u], y);
+            c3 += by(ta[ia + 3u], y);
         }
         workgroupBarrier();
     }
@@ -58,11 +58,11 @@ MAIN
     store(to, rows, cols, row + 3u, col, c3);
 }
 
-fn store(to: u32, rows: u32, cols: u32, row: u32, col: u32, v: vec4<T>) {
+fn store(to: u32, rows: u32, cols: u32, row: u32, col: u32, v: FOUR) {
     if (row >= rows) { return; }
     let at = to + row * cols + col;
-    if (col < cols) { c[at] = done(v.x); }
-    if (col + 1u < cols) { c[at + 1u] = done(v.y); }
-    if (col + 2u < cols) { c[at + 2u] = done(v.z); }
-    if (col + 3u < cols) { c[at + 3u] = done(v.w); }
+    if (col < cols) { c[at] = done(v[0]); }
+    if (col + 1u < cols) { c[at + 1u] = done(v[1]); }
+    if (col + 2u < cols) { c[at + 2u] = done(v[2]); }
+    if (col + 3u < cols) { c[at + 3u] = done(v[3]); }
 }

@@ -2,7 +2,7 @@
 
 use pullback::exported::{Entry, Export, Program, read, write};
 use pullback::transform::{jvp_dense, trace};
-use pullback::{Array, Device, Kind};
+use pullback::{Array, Device, Dtype, Kind};
 
 use crate::case::Case;
 use crate::elements::{Rng, close, direction, epsilon, values};
@@ -68,11 +68,22 @@ pub fn exported(case: &Case) -> Outcome {
     Ok(bytes.len())
 }
 
-/// CPU = GPU within what the row allows for each.
+/// CPU = GPU within what the row allows for each, in the sample's types and in `complex64` where the row takes it.
 ///
 /// # Errors
 /// What differs.
 pub fn devices(case: &Case) -> Outcome {
+    let asked = agree(case)?;
+    match case.retyped(Dtype::C64) {
+        None => Ok(asked),
+        Some(complex) => Ok(asked + agree(&complex).map_err(|text| format!("in complex64: {text}"))?),
+    }
+}
+
+/// What a complex quotient may be off, in units of 2^-23: rows state what real ones may.
+const QUOTIENT: f64 = 6.;
+
+fn agree(case: &Case) -> Outcome {
     let inputs = case.inputs(&mut Rng::of(&case.name())).map_err(said)?;
     let on = |device: Device| {
         let _here = pullback::place::on(Some(device));
@@ -82,7 +93,9 @@ pub fn devices(case: &Case) -> Outcome {
     let ((cpu, outs), (gpu, _)) = (on(Device::Cpu).map_err(said)?, on(Device::Gpu).map_err(said)?);
     for ((cpu, gpu), out) in cpu.iter().zip(&gpu).zip(&outs) {
         let exact = out.dtype().kind() < Kind::Float;
-        let tolerance = if exact { 0. } else { 2. * case.op.test.ulps * epsilon(out.dtype()) };
+        let complex = case.avals.iter().any(|aval| aval.dtype == Dtype::C64);
+        let ulps = if complex { case.op.test.ulps.max(QUOTIENT) } else { case.op.test.ulps };
+        let tolerance = if exact { 0. } else { 2. * ulps * epsilon(out.dtype()) };
         close(gpu, cpu, tolerance, cpu.iter().fold(0., |acc: f64, x| acc.max(x.abs())))?;
     }
     Ok(1)

@@ -4,7 +4,7 @@ use pullback_base::{Dtype, Layout, Result};
 use pullback_compile::WholeStep;
 use pullback_kernels::Slide;
 
-use super::{held, key, matmul, threads, whole_text, words};
+use super::{held, key, matmul, summing, threads, whole_text, words};
 use crate::gpu::{Arg, Session};
 use crate::kernel::Key;
 use crate::memory::Piece;
@@ -143,7 +143,6 @@ fn tiled(
 /// The text for so many spatial axes.
 pub(crate) fn direct_text(dtype: Dtype, spatial: usize) -> String {
     let ty = held(dtype).name();
-    let functions = matmul::finish(dtype, dtype);
     let (mut places, mut open) = (String::new(), String::new());
     for at in (0..spatial).rev() {
         places += &format!("let t{at} = (rest % count{at}) * stride{at};\n    rest /= count{at};\n    ");
@@ -166,7 +165,8 @@ pub(crate) fn direct_text(dtype: Dtype, spatial: usize) -> String {
         sum("xi", "u", "x_stride"),
         sum("wi", "k", "w_stride")
     );
-    let file = DIRECT.replace("<T", &format!("<{ty}")).replace("PLACES", &places);
+    let (functions, file) = summing(held(dtype), &matmul::finish(dtype, dtype), DIRECT);
+    let file = file.replace("PLACES", &places);
     let file = file.replace("OPEN", &open).replace("CLOSE", &"}".repeat(spatial));
     whole(&WORDS, spatial, ty, ty, &functions, &file)
 }
@@ -216,18 +216,19 @@ pub(crate) fn tiled_text(of: Dtype, dtype: Dtype, spatial: usize) -> String {
         }
         let from = format!("base{i} + c * xc{}", sum("u", "x_stride", &format!("_{i}")));
         stage += &format!(
-            "var s{i} = T(0);
+            "var s{i} = {zero};
         if ({inside}) {{ s{i} = a[{from}]; }}
         ta[product * 64u + side + {shift}u] = s{i};
         let col{i} = left + side + {shift}u;
-        var r{i} = T(0);
+        var r{i} = {zero};
         if (inside && col{i} < channels) {{ r{i} = b[bi + col{i} * wo]; }}
         tb[product * 64u + side + {shift}u] = r{i};
         ",
-            shift = 16 * i
+            shift = 16 * i,
+            zero = held(of).number(0)
         );
     }
-    let file = TILED.replace("WINDOWS", &windows).replace("PLACE", &place).replace("STAGE", &stage);
-    let file = file.replace("<T", &format!("<{ty}")).replace("T(0)", &format!("{ty}(0)"));
-    whole(&TILE_WORDS, spatial, ty, to, &matmul::finish(of, dtype), &file)
+    let (functions, file) = summing(held(of), &matmul::finish(of, dtype), TILED);
+    let file = file.replace("WINDOWS", &windows).replace("PLACE", &place).replace("STAGE", &stage);
+    whole(&TILE_WORDS, spatial, ty, to, &functions, &file)
 }

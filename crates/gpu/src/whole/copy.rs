@@ -5,9 +5,11 @@ use pullback_compile::WholeStep;
 
 use super::{done, held, key, moved, threads, whole_text, words};
 use crate::gpu::{Arg, Session};
+use crate::inst::cast;
 use crate::memory::Piece;
 use crate::point::unravel;
 use crate::space::{collapsed, count, index};
+use crate::text::Ty;
 
 /// Rows of `len` elements, from one array into a wider one.
 const ROWS: &str = "MAIN
@@ -50,7 +52,7 @@ pub(super) fn concatenate(session: &mut Session, step: &WholeStep, args: &[Arg],
 }
 
 pub(crate) fn rows_text(dtype: Dtype) -> String {
-    let ty = held(dtype).name();
+    let ty = held(dtype).word();
     whole_text(&[("x", ty), ("out", ty)], &["n", "len", "pitch", "to", "begin"], "", ROWS)
 }
 
@@ -83,12 +85,12 @@ pub(super) fn place(
 }
 
 pub(crate) fn fill_text(dtype: Dtype) -> String {
-    let ty = held(dtype).name();
+    let ty = held(dtype).word();
     whole_text(&[("x", ty), ("out", ty)], &["n", "begin"], "", FILL)
 }
 
 pub(crate) fn place_text(dtype: Dtype, rank: usize) -> String {
-    let ty = held(dtype).name();
+    let ty = held(dtype).word();
     let first = super::FIRST + 3;
     let mut body = "MAIN\n    let i = group * 256u + l;\n    if (i >= n) { return; }\n".to_string();
     body += &unravel("i", "c", rank, first);
@@ -108,7 +110,10 @@ pub(super) fn iota(session: &mut Session, step: &WholeStep, out: &Piece, dtype: 
 
 pub(crate) fn iota_text(dtype: Dtype) -> String {
     let ty = held(dtype).name();
-    let value = done(dtype, &format!("{ty}(i)"));
+    let value = match dtype {
+        Dtype::C64 => cast(Dtype::U32, dtype, "i"),
+        _ => done(dtype, &format!("{ty}(i)")),
+    };
     let body = format!(
         "MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n"
     );
@@ -155,11 +160,15 @@ pub(crate) fn start(
 
 pub(crate) fn start_text(dtype: Dtype) -> String {
     let word = moved(dtype);
-    let value = if held(word).is_wide() { "(u64(high) << 32u) | u64(low)" } else { "low" };
+    let value = match held(word) {
+        Ty::C64 => "vec2<u32>(low, high)",
+        ty if ty.is_wide() => "(u64(high) << 32u) | u64(low)",
+        _ => "low",
+    };
     let body = format!(
         "MAIN\n    let i = group * 256u + l;\n    if (i >= n) {{ return; }}\n    out[i] = {value};\n}}\n"
     );
-    whole_text(&[("out", held(word).name())], &["n", "low", "high"], "", &body)
+    whole_text(&[("out", held(word).word())], &["n", "low", "high"], "", &body)
 }
 
 /// Elements that whoever wrote `out` may have left between those of its type: brought to the nearest.

@@ -4,7 +4,7 @@
 use pullback_base::{Dtype, Result};
 use pullback_compile::WholeStep;
 
-use super::{done, held, key, threads, whole_text, words};
+use super::{done, held, key, summing, threads, whole_text, words};
 use crate::gpu::{Arg, Session};
 use crate::kernel::Key;
 use crate::memory::Piece;
@@ -115,10 +115,9 @@ fn totals(dtype: Dtype) -> Dtype {
 
 /// The text, for factors of one type and a product of another.
 pub(crate) fn text(of: Dtype, dtype: Dtype, direct: bool) -> String {
-    let (ty, to) = (held(of).name(), held(dtype).name());
-    let file = if direct { DIRECT } else { TILED };
-    let file = file.replace("<T", &format!("<{ty}")).replace("T(0)", &format!("{ty}(0)"));
-    whole_text(&[("a", ty), ("b", ty), ("c", to)], &WORDS, &finish(of, dtype), &file)
+    let (ty, to) = (held(of), held(dtype).name());
+    let (functions, file) = summing(ty, &finish(of, dtype), if direct { DIRECT } else { TILED });
+    whole_text(&[("a", ty.name()), ("b", ty.name()), ("c", to)], &WORDS, &functions, &file)
 }
 
 pub(crate) fn parts_text(dtype: Dtype) -> String {

@@ -58,6 +58,9 @@ pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
     match whole {
         Whole::Fourier(of) => return fft::lacks(of.n),
         Whole::Linalg(_) => return Some("of matrices has no GPU kernel".into()),
+        Whole::ArgReduce { .. } | Whole::Sort | Whole::ArgSort if dtypes.contains(&Dtype::C64) => {
+            return Some("complex64 has no order in GPU kernels".into());
+        }
         _ => {}
     }
     let sums = whole.takes_strides();
@@ -73,9 +76,32 @@ fn held(dtype: Dtype) -> Ty {
     }
 }
 
-/// The type of kernels that only move elements.
+/// The type of kernels that only move elements, and see words of memory.
 fn moved(dtype: Dtype) -> Dtype {
-    if held(dtype).is_wide() { Dtype::U64 } else { Dtype::U32 }
+    match held(dtype) {
+        Ty::C64 => Dtype::C64,
+        ty if ty.is_wide() => Dtype::U64,
+        _ => Dtype::U32,
+    }
+}
+
+/// The type of four elements in sums of products. Those of complex numbers are the columns of a matrix.
+fn four(ty: Ty) -> String {
+    if ty == Ty::C64 { "mat4x2<f32>".into() } else { format!("vec4<{}>", ty.name()) }
+}
+
+/// A kernel that sums products of elements of type `ty`, made whole: `<T`, `T(0)`, `FOUR` for the type of four elements,
+/// and `by` for one times four.
+fn summing(ty: Ty, functions: &str, file: &str) -> (String, String) {
+    let (name, four) = (ty.name(), four(ty));
+    let product = match ty {
+        // Times x is a matrix, too.
+        Ty::C64 => "mat2x2<f32>(x.x, x.y, -x.y, x.x) * y",
+        _ => "x * y",
+    };
+    let by = format!("fn by(x: {name}, y: {four}) -> {four} {{ return {product}; }}\n");
+    let file = file.replace("FOUR", &four).replace("<T", &format!("<{name}"));
+    (functions.to_string() + &by, file.replace("T(0)", &ty.number(0)))
 }
 
 /// A result as memory of type `dtype` holds it.
@@ -163,14 +189,19 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     if dtype == Dtype::F32 {
         all.extend(fft::texts());
     }
-    for (max, grouped) in [(false, false), (false, true), (true, false), (true, true)] {
+    let ordered = dtype != Dtype::C64;
+    for (max, grouped) in
+        [(false, false), (false, true), (true, false), (true, true)].into_iter().filter(|_| ordered)
+    {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));
     }
-    for how in [Scatter::Set, Scatter::Add, Scatter::Prod, Scatter::Max, Scatter::Min] {
+    let scatters = [Scatter::Set, Scatter::Add, Scatter::Prod, Scatter::Max, Scatter::Min];
+    for &how in &scatters[..if ordered { 5 } else { 3 }] {
         all.push(rows::scatter_text(dtype, how));
     }
-    for how in [Cumulate::Sum, Cumulate::Prod, Cumulate::Max, Cumulate::Min] {
+    let running = [Cumulate::Sum, Cumulate::Prod, Cumulate::Max, Cumulate::Min];
+    for &how in &running[..if ordered { 4 } else { 2 }] {
         for kind in [Scan::Totals, Scan::Plain, Scan::Carried] {
             for (reverse, inclusive) in [(false, false), (false, true), (true, false), (true, true)] {
                 all.push(along::scan_text(dtype, Running { how, reverse, inclusive }, kind));

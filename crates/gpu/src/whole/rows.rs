@@ -48,7 +48,7 @@ pub(super) fn take(session: &mut Session, step: &WholeStep, args: &[Arg], out: &
 }
 
 pub(crate) fn take_text(dtype: Dtype) -> String {
-    let ty = held(dtype).name();
+    let ty = held(dtype).word();
     let arrays = [("table", ty), ("index", "i32"), ("out", ty)];
     whole_text(&arrays, &["n", "inner", "size", "at", "begin"], "", TAKE)
 }

@@ -13,10 +13,10 @@ const fn slide(count: usize, stride: usize, low: isize, dilation: usize, spread:
 }
 
 /// Shapes of input and weight, and how windows slide.
-type Case = (Vec<usize>, Vec<usize>, Vec<Slide>);
+pub type Case = (Vec<usize>, Vec<usize>, Vec<Slide>);
 
 /// Little of everything.
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     vec![
         (vec![2, 9, 1, 3], vec![1, 6, 3, 3], vec![slide(4, 2, 1, 2, 1)]),
         (vec![2, 4, 5, 2, 3], vec![2, 1, 2, 3, 3], vec![slide(5, 1, 2, 2, 1), slide(6, 2, 3, 1, 3)]),
@@ -33,14 +33,14 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn index(shape: &[usize], mut at: usize) -> Vec<usize> {
+pub fn index(shape: &[usize], mut at: usize) -> Vec<usize> {
     let mut index: Vec<usize> = shape.iter().rev().map(|&n| (at % n, at /= n).0).collect();
     index.reverse();
     index
 }
 
 /// Without NaN, which would hide what else is summed; its axes backwards if `turned`.
-fn operand(noise: &mut Noise, dtype: Dtype, shape: &[usize], turned: bool) -> Input {
+pub fn operand(noise: &mut Noise, dtype: Dtype, shape: &[usize], turned: bool) -> Input {
     let mut input = any(noise, dtype, shape);
     let finite = |bits: &u64| !Scalar::from_bits(*bits, dtype).real().is_nan();
     input.bits.iter_mut().for_each(|bits| *bits = if finite(bits) { *bits } else { 0 });
@@ -59,7 +59,7 @@ fn element(input: &Input, index: &[usize]) -> u64 {
 }
 
 /// One element of the result.
-fn sum(x: &Input, w: &Input, slides: &[Slide], place: &[usize]) -> u64 {
+pub fn sum(x: &Input, w: &Input, slides: &[Slide], place: &[usize]) -> u64 {
     let (dtype, r) = (x.dtype, slides.len());
     let kernel = &w.layout.shape[2..r + 2];
     let mut pairs = Vec::new();
@@ -99,7 +99,7 @@ fn convolutions_of_every_type_and_layout() {
 }
 
 /// Enough for tiles: rows and channels beyond one, groups, gaps, and elements cut off.
-fn large() -> Vec<Case> {
+pub fn large() -> Vec<Case> {
     vec![
         (vec![3, 30, 2, 9], vec![2, 17, 4, 9], vec![slide(28, 1, 1, 1, 1)]),
         (vec![2, 5, 6, 1, 5], vec![1, 70, 2, 3, 5], vec![slide(8, 1, 2, 2, 1), slide(9, 2, -1, 1, 3)]),

@@ -2,6 +2,7 @@
 //!
 //! Without an adapter every test says so and passes; nothing else can be learnt there.
 
+mod complex;
 mod conv;
 mod device;
 mod fold;

@@ -97,7 +97,7 @@ fn products(gpu: &Gpu) {
 }
 
 /// As it is, transposed, repeated along the batch, or backwards.
-fn factor(noise: &mut Noise, dtype: Dtype, [b, rows, cols]: [usize; 3], form: usize) -> Input {
+pub fn factor(noise: &mut Noise, dtype: Dtype, [b, rows, cols]: [usize; 3], form: usize) -> Input {
     let mut input = any(noise, dtype, &[b, rows, cols]);
     let layout = &mut input.layout;
     match form {
@@ -115,7 +115,7 @@ fn factor(noise: &mut Noise, dtype: Dtype, [b, rows, cols]: [usize; 3], form: us
 }
 
 /// One element of a product.
-fn product(inputs: &[Input; 2], depth: usize, [batch, row, col]: [usize; 3]) -> u64 {
+pub fn product(inputs: &[Input; 2], depth: usize, [batch, row, col]: [usize; 3]) -> u64 {
     let dtype = inputs[0].dtype;
     let value = |input: &Input, at: [usize; 3]| {
         let along: isize = at.iter().zip(&input.layout.strides).map(|(&a, &s)| a as isize * s).sum();
@@ -474,7 +474,7 @@ fn random_words_are_those_of_mlx() {
 fn what_is_lacking_says_why() {
     let Some(gpu) = gpu() else { return };
     for dtype in [Dtype::F64, Dtype::C64] {
-        let lack = gpu.lacks_whole(&Whole::Sort, &[dtype]).expect("no GPU language has it");
+        let lack = gpu.lacks_whole(&Whole::Sort, &[dtype]).expect("one has no GPU type, one no order");
         assert!(lack.contains(dtype.name()));
     }
     assert!(gpu.lacks_whole(&Whole::Matmul, &[Dtype::Bool; 2]).is_some());
