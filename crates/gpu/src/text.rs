@@ -118,12 +118,13 @@ fn mask(dtype: Dtype) -> u64 {
 /// Functions by name: text, and the names it calls.
 type Functions = FxHashMap<String, (String, Vec<String>)>;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../../kernels/wgsl/number.wgsl"),
     include_str!("../../kernels/wgsl/math.wgsl"),
     include_str!("../../kernels/wgsl/power.wgsl"),
     include_str!("../../kernels/wgsl/wide.wgsl"),
     include_str!("../../kernels/wgsl/complex.wgsl"),
+    include_str!("../../kernels/wgsl/complex_math.wgsl"),
     include_str!("../../kernels/wgsl/fourier.wgsl"),
 ];
 const INTEGER: &str = include_str!("../../kernels/wgsl/integer.wgsl");

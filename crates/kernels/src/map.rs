@@ -92,6 +92,8 @@ maps! {
         Asin 1 Same 500;    Acos 1 Same 500;    Atan 1 Same 400;    Sinh 1 Same 500;    Cosh 1 Same 400;
         Tanh 1 Same 350;    Asinh 1 Same 900;   Acosh 1 Same 900;   Atanh 1 Same 700;   Sigmoid 1 Same 400;
         Erf 1 Same 500;     Erfinv 1 Same 900;
+        // of complex numbers: parts exchanged; the real parts of two as parts of one
+        Swap 1 Same 40;     Join 2 Same 40;
         IsNan 1 Truth 40;   IsInf 1 Truth 40;   IsFinite 1 Truth 40;
         // two operands; `Rem` and `FloorDiv` round down, as Python does
         Add 2 Same 40;      Sub 2 Same 40;      Mul 2 Same 40;      Div 2 Same 120;     Rem 2 Same 400;

@@ -41,6 +41,25 @@ fn pb_complex_abs(x: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(large * sqrt(1.0 + ratio * ratio), 0.0);
 }
 
+// Ordered by real parts, and where these are equal by the others, as in NumPy.
+fn pb_complex_lt(x: vec2<f32>, y: vec2<f32>) -> bool { return x.x < y.x || (x.x == y.x && x.y < y.y); }
+
+fn pb_complex_le(x: vec2<f32>, y: vec2<f32>) -> bool { return x.x < y.x || (x.x == y.x && x.y <= y.y); }
+
+fn pb_complex_isnan(x: vec2<f32>) -> bool { return pb_isnan(x.x) || pb_isnan(x.y); }
+
+fn pb_complex_isinf(x: vec2<f32>) -> bool { return pb_isinf(x.x) || pb_isinf(x.y); }
+
+fn pb_complex_isfinite(x: vec2<f32>) -> bool { return pb_isfinite(x.x) && pb_isfinite(x.y); }
+
+fn pb_complex_max(x: vec2<f32>, y: vec2<f32>) -> vec2<f32> {
+    return select(y, x, pb_complex_isnan(x) || (!pb_complex_isnan(y) && !pb_complex_lt(x, y)));
+}
+
+fn pb_complex_min(x: vec2<f32>, y: vec2<f32>) -> vec2<f32> {
+    return select(y, x, pb_complex_isnan(x) || (!pb_complex_isnan(y) && !pb_complex_lt(y, x)));
+}
+
 // Both parts in one word, the imaginary one above.
 fn pb_complex_bits(x: vec2<f32>) -> u64 {
     return (u64(bitcast<u32>(x.y)) << 32u) | u64(bitcast<u32>(x.x));

@@ -21,6 +21,7 @@ type Two = fn(&Array, &Array) -> Result<Array>;
 /// Rows whose function does more than lift its operands: what it does to booleans and integers.
 static UNARY: &[(&OpDef, One)] = &[
     (&ops::arith::ABS, fun::abs),
+    (&ops::arith::SIGN, fun::sign),
     (&ops::arith::NEGATIVE, fun::negative),
     (&ops::special::FLOOR, fun::floor),
     (&ops::special::CEIL, fun::ceil),

@@ -52,8 +52,6 @@ macro_rules! rows {
 }
 
 rows! {
-    /// The sign of `x`: -1, 0 or 1.
-    sign(x) = arith::SIGN by unary;
     /// `x * x`
     square(x) = arith::SQUARE by unary;
     /// `1 / x`

@@ -1,20 +1,30 @@
 //! Complex numbers by their parts.
-//!
-//! Arithmetic makes the parts wherever the real part is finite, so derivatives are those of the arithmetic. Beside an
-//! infinite one it would make NaN: there the parts are read from the bits, as constants.
 
-use pullback_base::{Dtype, Result, Scalar};
+use pullback_base::{Dtype, Result};
 
 use super::{
-    add, bitcast, bitwise_xor, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or,
-    maximum, multiply, right_shift, sqrt, square, subtract, unary, where_,
+    add, binary, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or, maximum, multiply,
+    sqrt, square, unary, where_,
 };
 use crate::array::Array;
 use crate::custom::fence::stop_gradient;
-use crate::ops::arith::ABS;
+use crate::ops::arith::{ABS, SIGN};
+use crate::ops::complex::{JOIN, SWAP};
 
-fn word(value: u64) -> Array {
-    Array::scalar(Scalar::Uint(value), Dtype::U64)
+/// Real and imaginary parts exchanged.
+///
+/// # Errors
+/// None.
+pub fn swap_parts(x: &Array) -> Result<Array> {
+    unary(&SWAP, x)
+}
+
+/// Complex numbers of real and imaginary parts, in `complex64`.
+///
+/// # Errors
+/// `Value` for shapes that do not broadcast.
+pub fn complex(real: &Array, imag: &Array) -> Result<Array> {
+    binary(&JOIN, &cast(real, Dtype::C64)?, &cast(imag, Dtype::C64)?)
 }
 
 /// The complex conjugate; of real numbers, these.
@@ -25,12 +35,20 @@ pub fn conjugate(x: &Array) -> Result<Array> {
     if x.dtype() != Dtype::C64 {
         return Ok(x.clone());
     }
-    let part = real(x)?;
-    let whole = cast(&part, Dtype::C64)?;
-    let made = add(&whole, &subtract(&whole, x)?)?;
-    // The imaginary part is in the upper half of the word.
-    let read = bitcast(&bitwise_xor(&bitcast(x, Dtype::U64)?, &word(1 << 63))?, Dtype::C64)?;
-    where_(&isfinite(&part)?, &made, &read)
+    binary(&JOIN, x, &-&swap_parts(x)?)
+}
+
+/// The sign of numbers: -1, 0 or 1; of complex ones, `x / |x|`, and 0 of 0.
+///
+/// # Errors
+/// None.
+pub fn sign(x: &Array) -> Result<Array> {
+    if x.dtype() != Dtype::C64 {
+        return unary(&SIGN, x);
+    }
+    let size = abs(x)?;
+    let size = where_(&equal(&size, &size.weak(0.))?, &size.weak(1.), &size)?;
+    divide(x, &size)
 }
 
 /// `|x|`; of complex numbers in `float32`, with slope 0 at 0. Parts are divided by the larger one, so their squares
@@ -71,8 +89,5 @@ pub fn imag(x: &Array) -> Result<Array> {
     if x.dtype() != Dtype::C64 {
         return Ok(x.zeros_like());
     }
-    let turned = multiply(x, &Array::scalar(Scalar::Complex(0., -1.), Dtype::C64))?;
-    let upper = right_shift(&bitcast(x, Dtype::U64)?, &word(32))?;
-    let read = bitcast(&cast(&upper, Dtype::U32)?, Dtype::F32)?;
-    where_(&isfinite(&real(x)?)?, &real(&turned)?, &read)
+    real(&swap_parts(x)?)
 }

@@ -1,8 +1,8 @@
 //! What is no finite number: told apart, and replaced.
 
-use pullback_base::{Dtype, Error, Kind, Result, Scalar};
+use pullback_base::{Error, Kind, Result};
 
-use super::{add, cast, equal, full_like_bool, imag, isnan, multiply, real, where_};
+use super::{complex, equal, full_like_bool, imag, isnan, real, where_};
 use crate::array::Array;
 
 /// Whether elements are infinite and positive; integers never are.
@@ -37,9 +37,8 @@ fn is(op: &str, x: &Array, infinity: f64) -> Result<Array> {
 pub fn nan_to_num(x: &Array, nan: f64, high: Option<f64>, low: Option<f64>) -> Result<Array> {
     match x.dtype().kind() {
         Kind::Complex => {
-            let part = |x: Array| cast(&nan_to_num(&x, nan, high, low)?, Dtype::C64);
-            let unit = Array::scalar(Scalar::Complex(0., 1.), Dtype::C64);
-            add(&part(real(x)?)?, &multiply(&part(imag(x)?)?, &unit)?)
+            let part = |x: Array| nan_to_num(&x, nan, high, low);
+            complex(&part(real(x)?)?, &part(imag(x)?)?)
         }
         Kind::Float => {
             let top = x.dtype().float_range().map_or(f64::MAX, |range| range.max);

@@ -15,6 +15,7 @@ pub mod hadamard;
 pub mod index;
 pub mod interp;
 pub mod join;
+mod lexical;
 pub mod linalg;
 pub mod make;
 pub mod minifloat;

@@ -5,8 +5,8 @@ use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
 
 use super::index::{int, within};
 use super::{
-    add, broadcast_to, cast, isnan, less, less_equal, logaddexp, logical_and, logical_not, logical_or,
-    narrow, reshape, where_,
+    add, broadcast_to, cast, isnan, less, less_equal, lexical, logaddexp, logical_and, logical_not,
+    logical_or, narrow, reshape, take_along_axis, where_,
 };
 use crate::array::Array;
 use crate::op::OpDef;
@@ -21,12 +21,17 @@ fn lined(op: &str, x: &Array, axis: Option<isize>) -> Result<(Array, usize)> {
     }
 }
 
-/// Elements along an axis in ascending order; of the flattened array without one.
+/// Elements along an axis in ascending order, complex numbers by the real part and then by the other one; of the
+/// flattened array without an axis.
 ///
 /// # Errors
-/// `Value` for an axis that does not exist, `Type` for complex numbers.
+/// `Value` for an axis that does not exist.
 pub fn sort(x: &Array, axis: Option<isize>) -> Result<Array> {
     let (x, axis) = lined("sort", x, axis)?;
+    if x.dtype() == Dtype::C64 {
+        let axis = axis as isize;
+        return take_along_axis(&x, &lexical::positions(&x, axis)?, Some(axis));
+    }
     Array::apply(&row::SORT, Params::Axis(axis), &[&x])
 }
 
@@ -36,6 +41,9 @@ pub fn sort(x: &Array, axis: Option<isize>) -> Result<Array> {
 /// As `sort`.
 pub fn argsort(x: &Array, axis: Option<isize>) -> Result<Array> {
     let (x, axis) = lined("argsort", x, axis)?;
+    if x.dtype() == Dtype::C64 {
+        return lexical::positions(&x, axis as isize);
+    }
     Array::apply(&row::ARGSORT, Params::Axis(axis), &[&x])
 }
 

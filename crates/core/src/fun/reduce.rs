@@ -6,7 +6,7 @@
 use pullback_base::promote::inexact;
 use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
 
-use super::{add, cast, divide, exp, log, multiply, reshape, square, subtract, where_};
+use super::{add, cast, divide, exp, lexical, log, multiply, reshape, square, subtract, where_};
 use crate::array::Array;
 use crate::op::OpDef;
 use crate::ops::{order, reduce as row};
@@ -87,11 +87,14 @@ pub fn prod(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> 
     reduce(&row::PROD, &cast(x, summed(x.dtype()))?, axes, keepdims)
 }
 
-/// Largest element over axes.
+/// Largest element over axes; of complex numbers by the real part, and where that is equal by the other one.
 ///
 /// # Errors
 /// `Value` for axes that do not exist, or where there is no element.
 pub fn max(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
+    if x.dtype() == Dtype::C64 {
+        return lexical::extreme(true, x, axes, keepdims);
+    }
     reduce(&row::MAX, x, axes, keepdims)
 }
 
@@ -100,6 +103,9 @@ pub fn max(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
 /// # Errors
 /// As `max`.
 pub fn min(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> {
+    if x.dtype() == Dtype::C64 {
+        return lexical::extreme(false, x, axes, keepdims);
+    }
     reduce(&row::MIN, x, axes, keepdims)
 }
 
@@ -181,8 +187,11 @@ fn position(op: &'static OpDef, x: &Array, axis: Option<isize>, keepdims: bool) 
 /// Position of the first largest element along an axis; of the flattened array without one.
 ///
 /// # Errors
-/// As `max`; `Type` for complex numbers.
+/// As `max`.
 pub fn argmax(x: &Array, axis: Option<isize>, keepdims: bool) -> Result<Array> {
+    if x.dtype() == Dtype::C64 {
+        return lexical::position(true, x, axis, keepdims);
+    }
     position(&order::ARGMAX, x, axis, keepdims)
 }
 
@@ -191,6 +200,9 @@ pub fn argmax(x: &Array, axis: Option<isize>, keepdims: bool) -> Result<Array> {
 /// # Errors
 /// As `argmax`.
 pub fn argmin(x: &Array, axis: Option<isize>, keepdims: bool) -> Result<Array> {
+    if x.dtype() == Dtype::C64 {
+        return lexical::position(false, x, axis, keepdims);
+    }
     position(&order::ARGMIN, x, axis, keepdims)
 }
 
@@ -223,7 +235,12 @@ pub fn var(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Resu
     let dtype = inexact(x.dtype());
     let x = cast(x, wide(dtype))?;
     let apart = subtract(&x, &mean(&x, axes, true)?)?;
-    let total = sum_over(&square(&apart)?, axes, keepdims)?;
+    // Of complex numbers the squared distance, which is real.
+    let (squares, dtype) = match dtype {
+        Dtype::C64 => (add(&square(&super::real(&apart)?)?, &square(&super::imag(&apart)?)?)?, Dtype::F32),
+        _ => (square(&apart)?, dtype),
+    };
+    let total = sum_over(&squares, axes, keepdims)?;
     cast(&divide(&total, &total.weak(n.max(0.)))?, dtype)
 }
 
@@ -236,10 +253,10 @@ pub fn std(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Resu
     super::sqrt(&var(x, axes, keepdims, ddof)?)
 }
 
-/// The largest element over axes, kept as axes of size 1, as a number that only scales: no derivative is taken of
-/// it. Where it is infinite, 0.
+/// The largest real part over axes, kept as axes of size 1, as a number that only scales: no derivative is taken of it.
+/// Where it is infinite, 0.
 fn scale(x: &Array, axes: Option<&[isize]>) -> Result<Array> {
-    let top = super::stop_gradient(&max(x, axes, true)?)?;
+    let top = super::stop_gradient(&max(&super::real(x)?, axes, true)?)?;
     where_(&super::isfinite(&top)?, &top, &top.weak(0.))
 }
 
@@ -284,7 +301,8 @@ pub fn softmax(x: &Array, axes: Option<&[isize]>, precise: bool) -> Result<Array
 pub fn isclose(a: &Array, b: &Array, rtol: f64, atol: f64, equal_nan: bool) -> Result<Array> {
     let wide = |x: &Array| cast(x, inexact(x.dtype()));
     let (a, b) = (wide(a)?, wide(b)?);
-    let bound = add(&b.weak(atol), &multiply(&b.weak(rtol), &super::abs(&b)?)?)?;
+    let size = super::abs(&b)?;
+    let bound = add(&size.weak(atol), &multiply(&size.weak(rtol), &size)?)?;
     let near = super::less_equal(&super::abs(&subtract(&a, &b)?)?, &bound)?;
     let finite = super::logical_and(&super::isfinite(&a)?, &super::isfinite(&b)?)?;
     let mut close = super::logical_or(&super::logical_and(&near, &finite)?, &super::equal(&a, &b)?)?;

@@ -12,7 +12,7 @@ use crate::ops;
 ops! {
     /// Elementwise sine.
     SIN = "sin" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| sure(fun::cos(&x[0])))]),
         batch: SAME,
@@ -22,7 +22,7 @@ ops! {
     }
     /// Elementwise cosine.
     COS = "cos" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| -sure(fun::sin(&x[0])))]),
         batch: SAME,
@@ -32,7 +32,7 @@ ops! {
     }
     /// Elementwise tangent.
     TAN = "tan" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| 1. + y * y)]),
         batch: SAME,
@@ -42,7 +42,7 @@ ops! {
     }
     /// Elementwise inverse sine.
     ARCSIN = "arcsin" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| sure(fun::rsqrt(&((1. - &x[0]) * (1. + &x[0])))))]),
         batch: SAME,
@@ -52,7 +52,7 @@ ops! {
     }
     /// Elementwise inverse cosine.
     ARCCOS = "arccos" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| -sure(fun::rsqrt(&((1. - &x[0]) * (1. + &x[0])))))]),
         batch: SAME,
@@ -62,7 +62,7 @@ ops! {
     }
     /// Elementwise inverse tangent.
     ARCTAN = "arctan" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / (1. + &x[0] * &x[0]))]),
         batch: SAME,
@@ -72,7 +72,7 @@ ops! {
     }
     /// Elementwise hyperbolic sine.
     SINH = "sinh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| sure(fun::cosh(&x[0])))]),
         batch: SAME,
@@ -82,7 +82,7 @@ ops! {
     }
     /// Elementwise hyperbolic cosine.
     COSH = "cosh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| sure(fun::sinh(&x[0])))]),
         batch: SAME,
@@ -92,7 +92,7 @@ ops! {
     }
     /// Elementwise hyperbolic tangent.
     TANH = "tanh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| 1. - y * y)]),
         batch: SAME,
@@ -102,7 +102,7 @@ ops! {
     }
     /// Elementwise inverse hyperbolic sine.
     ARCSINH = "arcsinh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| sure(fun::rsqrt(&(1. + &x[0] * &x[0]))))]),
         batch: SAME,
@@ -112,9 +112,10 @@ ops! {
     }
     /// Elementwise inverse hyperbolic cosine.
     ARCCOSH = "arccosh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
-        diff: Diff::Pointwise(&[Some(|x, _| sure(fun::rsqrt(&((&x[0] - 1.) * (&x[0] + 1.)))))]),
+        // Of complex numbers the root of the product is not the product of the roots.
+        diff: Diff::Pointwise(&[Some(|x, _| sure(fun::rsqrt(&(&x[0] - 1.))) * sure(fun::rsqrt(&(&x[0] + 1.))))]),
         batch: SAME,
         kernel: Kernel::Map(Map::Acosh),
         api: Api::Unary,
@@ -122,7 +123,7 @@ ops! {
     }
     /// Elementwise inverse hyperbolic tangent.
     ARCTANH = "arctanh" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / ((1. - &x[0]) * (1. + &x[0])))]),
         batch: SAME,

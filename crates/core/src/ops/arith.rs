@@ -129,7 +129,7 @@ ops! {
     }
     /// Elementwise larger one, with broadcasting; NaN if either is. Equal operands share the derivative.
     MAXIMUM = "maximum" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| wins(&x[0], &x[1])), Some(|x, _| wins(&x[1], &x[0]))]),
         batch: SAME,
@@ -139,7 +139,7 @@ ops! {
     }
     /// Elementwise smaller one, with broadcasting; NaN if either is. Equal operands share the derivative.
     MINIMUM = "minimum" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| wins(&x[1], &x[0])), Some(|x, _| wins(&x[0], &x[1]))]),
         batch: SAME,

@@ -16,7 +16,7 @@ use crate::ops;
 ops! {
     /// Elementwise `e ** x`.
     EXP = "exp" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| y.clone())]),
         batch: SAME,
@@ -26,7 +26,7 @@ ops! {
     }
     /// Elementwise `2 ** x`.
     EXP2 = "exp2" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| LN_2 * y)]),
         batch: SAME,
@@ -36,7 +36,7 @@ ops! {
     }
     /// Elementwise `e ** x - 1`, exact near 0.
     EXPM1 = "expm1" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| y + 1.)]),
         batch: SAME,
@@ -46,7 +46,7 @@ ops! {
     }
     /// Elementwise natural logarithm.
     LOG = "log" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / &x[0])]),
         batch: SAME,
@@ -56,7 +56,7 @@ ops! {
     }
     /// Elementwise logarithm to base 2.
     LOG2 = "log2" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / (LN_2 * &x[0]))]),
         batch: SAME,
@@ -66,7 +66,7 @@ ops! {
     }
     /// Elementwise logarithm to base 10.
     LOG10 = "log10" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / (LN_10 * &x[0]))]),
         batch: SAME,
@@ -76,7 +76,7 @@ ops! {
     }
     /// Elementwise `log(1 + x)`, exact near 0.
     LOG1P = "log1p" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| 1. / (1. + &x[0]))]),
         batch: SAME,
@@ -86,7 +86,7 @@ ops! {
     }
     /// Elementwise square root.
     SQRT = "sqrt" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| 0.5 / y)]),
         batch: SAME,
@@ -96,7 +96,7 @@ ops! {
     }
     /// Elementwise `1 / sqrt(x)`.
     RSQRT = "rsqrt" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, y| -0.5 * (y / &x[0]))]),
         batch: SAME,
@@ -106,7 +106,7 @@ ops! {
     }
     /// Elementwise logistic function `1 / (1 + e ** -x)`.
     SIGMOID = "sigmoid" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|_, y| y * (1. - y))]),
         batch: SAME,
@@ -116,7 +116,7 @@ ops! {
     }
     /// Elementwise `a ** b`, with broadcasting. Integers wrap.
     POWER = "power" ("a", "b") {
-        dtypes: Dtypes::RealNumber,
+        dtypes: Dtypes::Number,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| {
                 // Where the exponent is 0 the derivative is 0, and 0 ** -1 must not be asked for.
@@ -133,7 +133,7 @@ ops! {
     }
     /// Elementwise `log(e ** a + e ** b)`, with broadcasting, without overflow.
     LOGADDEXP = "logaddexp" ("a", "b") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Pointwise(&[Some(|x, _| share(&x[0], &x[1])), Some(|x, _| share(&x[1], &x[0]))]),
         batch: SAME,

@@ -13,7 +13,7 @@ use crate::params::Params;
 ops! {
     /// Elementwise `a < b`, with broadcasting.
     LESS = "less" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -23,7 +23,7 @@ ops! {
     }
     /// Elementwise `a <= b`, with broadcasting.
     LESS_EQUAL = "less_equal" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -33,7 +33,7 @@ ops! {
     }
     /// Elementwise `a > b`, with broadcasting.
     GREATER = "greater" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -43,7 +43,7 @@ ops! {
     }
     /// Elementwise `a >= b`, with broadcasting.
     GREATER_EQUAL = "greater_equal" ("a", "b") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -103,7 +103,7 @@ ops! {
     }
     /// Whether elements are not a number.
     ISNAN = "isnan" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -113,7 +113,7 @@ ops! {
     }
     /// Whether elements are infinite.
     ISINF = "isinf" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,
@@ -123,7 +123,7 @@ ops! {
     }
     /// Whether elements are neither infinite nor not a number.
     ISFINITE = "isfinite" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Truth,
         diff: Diff::Zero,
         batch: SAME,

@@ -3,6 +3,7 @@
 pub mod angle;
 pub mod arith;
 pub mod bits;
+pub mod complex;
 pub mod contract;
 pub mod conv;
 pub mod convert;
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         index::ROWS,
         scatter::ROWS,
         order::ROWS,
+        complex::ROWS,
         contract::ROWS,
         conv::ROWS,
         fft::ROWS,

@@ -62,7 +62,7 @@ ops! {
     }
     /// Elementwise nearest integer; halves go to the even one.
     ROUND = "round" ("a") {
-        dtypes: Dtypes::Float,
+        dtypes: Dtypes::Inexact,
         infer: Infer::Same,
         diff: Diff::Zero,
         batch: SAME,
