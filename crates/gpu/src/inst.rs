@@ -96,8 +96,8 @@ fn float(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
 
 fn complex(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
     Some(match map {
-        Map::Neg | Map::Abs | Map::Recip => format!("pb_complex_{}({x})", lower(map)),
-        Map::Square => format!("pb_complex_mul({x}, {x})"),
+        Map::Neg | Map::Abs | Map::Recip | Map::Square => format!("pb_complex_{}({x})", lower(map)),
+        Map::Mul if same => format!("pb_complex_square({x})"),
         Map::Sub if same => format!("vec2<f32>(pb_sub_self({x}.x), pb_sub_self({x}.y))"),
         Map::Add => format!("{x} + {y}"),
         Map::Sub => format!("{x} - {y}"),
