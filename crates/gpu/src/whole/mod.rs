@@ -85,8 +85,8 @@ fn moved(dtype: Dtype) -> Dtype {
     }
 }
 
-/// Functions and text of a kernel that sums products of elements of type `ty`. The file says `<T` and `T(0)` for the type,
-/// `FOUR` for that of four elements, and `by(x, y)` for one element times four.
+/// Functions and text of a kernel that sums products of elements of type `ty`. The file says `<T` and `T(0)` for the
+/// type, `FOUR` for that of four elements, and `by(x, y)` for one element times four.
 fn summing(ty: Ty, functions: &str, file: &str) -> (String, String) {
     let name = ty.name();
     let (four, product) = match ty {
