@@ -25,7 +25,6 @@ ONE = {
     "prod": np.prod,
     "mean": np.mean,
     "transpose": np.transpose,
-    "isfinite": np.isfinite,
 }
 TWO = ["add", "subtract", "multiply", "divide", "equal", "not_equal"]
 SHAPES = [((), ()), ((3, 4), (3, 4)), ((3, 1), (4,)), ((2, 3, 4), (3, 1)), ((0, 4), (1, 4)), ((3, 4), ())]
@@ -100,7 +99,8 @@ def test_special_parts_are_those_of_the_cpu(name):
     results = []
     for device in (pb.cpu, pb.gpu):
         with pb.stream(device):
-            results.append(numpy(getattr(pb, name)(*(exactly(np.ascontiguousarray(x)) for x in operands))))
+            arrays = [exactly(np.ascontiguousarray(x)) for x in operands]
+            results.append(numpy(getattr(pb, name)(*arrays)))
     want, got = ([np.real(x), np.imag(x)] for x in results)
     for part in (0, 1):
         np.testing.assert_array_equal(np.isnan(got[part]), np.isnan(want[part]))
@@ -257,6 +257,8 @@ def test_kernels_of_users_see_pairs():
         "template": [("T", pb.complex64)],
     }
     close(turn(inputs=[exactly(x)], **how)[0], 1j * x, 0)
-    with pytest.raises(ValueError, match=r"\[wgsl_kernel\] expected valid WGSL in 'turn', got in"):
+    with pytest.raises(
+        TypeError, match=r"\[wgsl_kernel\] expected integers of at most 32 bits as atomic outputs"
+    ):
         added = pb.fast.wgsl_kernel("turn", ["x"], ["y"], "let i = 0;", atomic_outputs=True)
         pb.eval(added(inputs=[exactly(x)], **how))

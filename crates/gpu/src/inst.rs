@@ -100,15 +100,15 @@ fn complex(map: Map, same: bool, x: &str, y: &str) -> Option<String> {
         _ => format!("pb_complex_{}({x}, {y})", lower(map)),
     };
     Some(match map {
+        Map::Mul if same => format!("pb_complex_square({x})"),
         Map::Neg | Map::Abs | Map::Recip | Map::IsNan | Map::IsInf | Map::IsFinite => ours(),
         Map::Exp | Map::Exp2 | Map::Expm1 | Map::Log | Map::Log2 | Map::Log10 | Map::Log1p => ours(),
-        Map::Sqrt | Map::Rsqrt | Map::Sigmoid => ours(),
+        Map::Square | Map::Sqrt | Map::Rsqrt | Map::Sigmoid => ours(),
         Map::Sin | Map::Cos | Map::Tan | Map::Asin | Map::Acos | Map::Atan => ours(),
         Map::Sinh | Map::Cosh | Map::Tanh | Map::Asinh | Map::Acosh | Map::Atanh => ours(),
         Map::Mul | Map::Div | Map::Pow | Map::Logaddexp | Map::Max | Map::Min | Map::Lt | Map::Le => ours(),
         Map::Gt => format!("pb_complex_lt({y}, {x})"),
         Map::Ge => format!("pb_complex_le({y}, {x})"),
-        Map::Square => format!("pb_complex_mul({x}, {x})"),
         Map::Round => format!("round({x})"),
         Map::Swap => format!("{x}.yx"),
         Map::Join => format!("vec2<f32>({x}.x, {y}.x)"),

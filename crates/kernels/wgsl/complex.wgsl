@@ -6,8 +6,14 @@ fn pb_complex_mul(a: vec2<f32>, b: vec2<f32>) -> vec2<f32> {
     return vec2<f32>(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-// By Smith's method: no overflow where the quotient has none. Within 6 * 2^-24 where division is rounded correctly, within
-// 15 * 2^-24 where it may be off by 2.5 units, which is what WGSL promises. By 0 both parts are NaN.
+// x x, as exactly. The product of both parts is fixed: a compiler would make x.x + x.x of it, which may run over.
+fn pb_complex_square(x: vec2<f32>) -> vec2<f32> {
+    let cross = pb_fix(x.x * x.y);
+    return vec2<f32>(x.x * x.x - x.y * x.y, cross + cross);
+}
+
+// By Smith's method: no overflow where the quotient has none. Within 6 * 2^-24 where division is rounded correctly,
+// within 15 * 2^-24 where it may be off by 2.5 units, which is what WGSL promises. By 0 both parts are NaN.
 fn pb_complex_div(x: vec2<f32>, y: vec2<f32>) -> vec2<f32> {
     // By bits: a NaN is on either side.
     if ((bitcast<u32>(y.x) & 0x7fffffffu) >= (bitcast<u32>(y.y) & 0x7fffffffu)) {

@@ -85,23 +85,18 @@ fn moved(dtype: Dtype) -> Dtype {
     }
 }
 
-/// The type of four elements in sums of products. Those of complex numbers are the columns of a matrix.
-fn four(ty: Ty) -> String {
-    if ty == Ty::C64 { "mat4x2<f32>".into() } else { format!("vec4<{}>", ty.name()) }
-}
-
-/// A kernel that sums products of elements of type `ty`, made whole: `<T`, `T(0)`, `FOUR` for the type of four elements,
-/// and `by` for one times four.
+/// Functions and text of a kernel that sums products of elements of type `ty`. The file says `<T` and `T(0)` for the
+/// type, `FOUR` for that of four elements, and `by(x, y)` for one element times four.
 fn summing(ty: Ty, functions: &str, file: &str) -> (String, String) {
-    let (name, four) = (ty.name(), four(ty));
-    let product = match ty {
-        // Times x is a matrix, too.
-        Ty::C64 => "mat2x2<f32>(x.x, x.y, -x.y, x.x) * y",
-        _ => "x * y",
+    let name = ty.name();
+    let (four, product) = match ty {
+        // Four columns of real and imaginary parts; a product with x is one of matrices.
+        Ty::C64 => ("mat4x2<f32>".into(), "mat2x2<f32>(x.x, x.y, -x.y, x.x) * y"),
+        _ => (format!("vec4<{name}>"), "x * y"),
     };
     let by = format!("fn by(x: {name}, y: {four}) -> {four} {{ return {product}; }}\n");
-    let file = file.replace("FOUR", &four).replace("<T", &format!("<{name}"));
-    (functions.to_string() + &by, file.replace("T(0)", &ty.number(0)))
+    let file = file.replace("FOUR", &four).replace("<T", &format!("<{name}")).replace("T(0)", &ty.number(0));
+    (functions.to_string() + &by, file)
 }
 
 /// A result as memory of type `dtype` holds it.

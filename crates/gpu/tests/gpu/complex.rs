@@ -61,7 +61,7 @@ fn functions_are_within_their_bounds() {
         let inputs: Vec<Input> = (0..map.arity())
             .map(|_| Input {
                 bits: (0..4000).map(|_| element()).collect(),
-                ..Input::flat(Dtype::C64, 4000, |_| 0.)
+                ..Input::flat(Dtype::C64, [4000], |_| 0.)
             })
             .collect();
         let got = run_group(gpu, &program, &[4000], &[false], &inputs).unwrap();
