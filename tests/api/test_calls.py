@@ -1,0 +1,187 @@
+"""Every function by its row: beside NumPy, its derivatives, mapped, compiled, in every type; and the page of it."""
+
+import os
+import re
+import warnings
+import zlib
+
+import numpy as np
+import pullback as pb
+import pytest
+from calls import FAMILIES, FLOATS, INTEGERS, A, Apart, leaves
+from calls_table import TABLE, callables
+
+from pullback import testing
+from samples import DTYPES, EPS, numpy
+
+COLUMNS = ("value", "grad", "jvp", "vmap", "compile", "dtypes")
+ROWS = [(module, name) for module, rows in TABLE.items() for name in callables(module) if name in rows]
+CALLED = [(module, name) for module, name in ROWS if not isinstance(TABLE[module][name], Apart)]
+# What was found, by device, module and name: a word for each column.
+FOUND = {}
+TITLE = "What holds of each"
+
+
+def function(module, name):
+    room = getattr(pb, module) if module else pb
+    return getattr(room, name)
+
+
+def plain(x):
+    return numpy(x) if isinstance(x, pb.array) else np.asarray(x)
+
+
+def compare(got, want, ulps, low="float32"):
+    """All results are near; `low` is the type which bounds what can be asked for."""
+    assert len(got) == len(want), f"{len(got)} results, not {len(want)}"
+    for a, b in zip(got, want, strict=True):
+        dtype = a.dtype.name if isinstance(a, pb.array) else low
+        a, b = plain(a), np.asarray(b)
+        assert a.shape == b.shape, f"shape {a.shape}, not {b.shape}"
+        eps = max(EPS.get(dtype, 0), EPS.get(low, 0))
+        scale = max(1.0, float(np.max(np.abs(b), initial=0))) if b.dtype != bool else 1
+        np.testing.assert_allclose(a, b, rtol=0, atol=eps * ulps * scale)
+
+
+def wide(values, got):
+    """Arguments for NumPy: floats in double precision, and integers too where the results are no integers."""
+    inexact = any(isinstance(x, pb.array) and pb.issubdtype(x.dtype, pb.inexact) for x in got)
+    kinds = {"f": np.float64, "c": np.complex128} | (dict.fromkeys("iub", np.float64) if inexact else {})
+    return [x.astype(kinds.get(x.dtype.kind, x.dtype)) for x in values]
+
+
+def beside_numpy(row, fun, dtype="float32", shapes=None):
+    values = row.drawn(dtype, 1, shapes)
+    got = row.called(fun, *row.taken(values, dtype))
+    drawn = [isinstance(arg, A) for arg in row.args]
+    # What is no argument of the family keeps its type: positions, masks, codes.
+    seen = [w if d else v for w, v, d in zip(wide(values, got), values, drawn, strict=True)]
+    if row.told:
+        got = [row.told(*seen, *map(plain, got))]
+    with warnings.catch_warnings(action="ignore"):
+        want = leaves(row.want(*seen))
+    compare(got, want, row.ulps, dtype if dtype in EPS else "float32")
+
+
+def value(row, fun, device):
+    if isinstance(row.want, str):
+        got = row.called(fun, *row.taken(row.drawn()))
+        with pb.stream(pb.cpu):
+            compare(got, [plain(x) for x in row.called(fun, *row.taken(row.drawn()))], 64)
+        return
+    beside_numpy(row, fun)
+    for shapes in row.shapes:
+        beside_numpy(row, fun, shapes=shapes)
+
+
+def by(row, fun, dtype="float32"):
+    """The function of its differentiable arguments alone, and these."""
+    args = row.taken(row.drawn(dtype, 2), dtype)
+
+    def of(*chosen):
+        given = list(args)
+        for i, x in zip(row.diff, chosen, strict=True):
+            given[i] = x
+        results = row.called(fun, *given)
+        # Difference quotients are of real numbers.
+        parts = [(pb.real(x), pb.imag(x)) if x.dtype == pb.complex64 else (x,) for x in results]
+        return [x for pair in parts for x in pair if pb.issubdtype(x.dtype, pb.floating)]
+
+    return of, [args[i] for i in row.diff]
+
+
+def derivative(row, fun, device, mode):
+    """By difference quotients in double precision; on a GPU, beside that of the CPU."""
+    of, args = by(row, fun)
+    if device == pb.cpu:
+        testing.check_grads(of, args, modes=[mode])
+        return
+
+    def derived(of, args):
+        ones = [pb.ones_like(x) for x in args]
+        if mode == "fwd":
+            return pb.jvp(of, args, ones)[1]
+        return pb.vjp(of, args, [pb.ones_like(x) for x in of(*args)])[1]
+
+    got = [plain(x) for x in derived(of, args)]
+    with pb.stream(pb.cpu):
+        want = [plain(x) for x in derived(*by(row, fun))]
+    compare(got, want, 256)
+
+
+def mapped(row, fun, device):
+    draws = [row.taken(row.drawn(seed=seed)) for seed in (3, 11)]
+    got = pb.vmap(lambda *args: row.called(fun, *args))(*(pb.stack(pair) for pair in zip(*draws, strict=True)))
+    single = [row.called(fun, *args) for args in draws]
+    compare(got, [np.stack([plain(x) for x in pair]) for pair in zip(*single, strict=True)], row.ulps)
+
+
+def compiled(row, fun, device):
+    args = row.taken(row.drawn())
+    got = pb.compile(lambda *args: row.called(fun, *args))(*args)
+    compare(got, [plain(x) for x in row.called(fun, *args)], row.ulps)
+
+
+def types(row, module, name, device):
+    """Those of the family; on a GPU, which has no float64 and is slow to make programs here, two of them."""
+    family = FAMILIES[row.dtypes]
+    if device == pb.gpu:
+        family = [dtype for dtype in family if dtype not in ("float64", "float32")]
+        turn = zlib.crc32(f"{module}.{name}".encode()) % max(len(family), 1)
+        family = family[turn : turn + 1]
+    return family
+
+
+def every_type(row, fun, dtypes):
+    for dtype in dtypes:
+        try:
+            if isinstance(row.want, str):
+                row.called(fun, *row.taken(row.drawn(dtype), dtype))
+            else:
+                beside_numpy(row, fun, dtype)
+        except Exception as error:
+            raise AssertionError(f"{dtype}: {error}") from error
+
+
+def asked(row, module, name, device):
+    """What is asked in each column: a function without arguments, or why nothing is."""
+    fun = function(module, name)
+    derived = row.diff if isinstance(row.diff, str) else None
+    dtypes = types(row, module, name, device)
+    return {
+        "value": lambda: value(row, fun, device),
+        "grad": derived or (lambda: derivative(row, fun, device, "rev")),
+        "jvp": derived or (lambda: derivative(row, fun, device, "fwd")),
+        "vmap": row.vmap if isinstance(row.vmap, str) else lambda: mapped(row, fun, device),
+        "compile": row.compile if isinstance(row.compile, str) else lambda: compiled(row, fun, device),
+        "dtypes": (lambda: every_type(row, fun, dtypes)) if FAMILIES[row.dtypes] else "it has no types to choose",
+    }
+
+
+@pytest.mark.parametrize(("module", "name"), CALLED)
+def test_row(module, name, device):
+    row, found, wrong = TABLE[module][name], {}, []
+    where = "cpu" if device == pb.cpu else "gpu"
+    for column, ask in asked(row, module, name, device).items():
+        if isinstance(ask, str):
+            found[column] = f"– {ask}"
+            continue
+        listed = row.fails.get(f"{where} {column}") or row.fails.get(column)
+        error = None
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                ask()
+        except Exception as raised:
+            error = f"{column}: {type(raised).__name__}: {' '.join(str(raised).split())[:400]}"
+        if bool(error) != bool(listed):
+            wrong.append(error or f"{column}: holds now, though the row says: {listed}")
+        # A warning says what a GPU leaves to the CPU.
+        found[column] = f"no {listed}" if listed else ("yes on the CPU" if caught and where == "gpu" else "yes")
+    FOUND[where, module, name] = found
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("module", TABLE)
+def test_every_name_has_a_row(module):
+    assert sorted(callables(module)) == sorted(TABLE[module])
