@@ -41,7 +41,7 @@ class A:
     def drawn(self, dtype, seed):
         rng = np.random.default_rng([seed, len(self.shape), 7])
         if dtype == "bool_":
-            return rng.random(self.shape) < 0.5
+            return self.made(rng.random(self.shape) < 0.5)
         if dtype in INTEGERS:
             low = max(ceil(self.low), 0) if dtype[0] == "u" else ceil(self.low)
             return self.made(rng.integers(low, floor(self.high) + 1, self.shape)).astype(dtype)
@@ -72,23 +72,37 @@ class Row:
     shapes: tuple[tuple[tuple[int, ...] | None, ...], ...] = ()
     # Rounding, in units in the last place of the largest element.
     ulps: float = 16
+    # NumPy is given the elements in their own type, not in double precision.
+    exact: bool = False
+    # Types that are refused, and why; a type that is taken after all is a failure.
+    lacks: dict[str, str] = field(default_factory=dict)
+    # Applied to the results before they are differentiated: what is unique of them.
+    smooth: Callable[..., Any] | None = None
     # Applied to the results before they are compared: what is unique of a decomposition.
     told: Callable[..., Any] | None = None
     # What does not hold, by column, and why.
     fails: dict[str, str] = field(default_factory=dict)
 
-    def drawn(self, dtype="float32", seed=0, shapes=None):
+    @property
+    def base(self):
+        """The type that is asked in all columns but the last."""
+        family = FAMILIES[self.dtypes]
+        return "float32" if "float32" in family or not family else "int32"
+
+    def drawn(self, dtype=None, seed=0, shapes=None):
         """NumPy arrays of the arguments; those of bfloat16 hold what it can hold."""
+        dtype = dtype or self.base
         shapes = shapes or (None,) * len(self.args)
         return [
-            (A(shape, arg.low, arg.high, arg.made) if shape is not None else arg).drawn(dtype, seed + i)
+            (arg if shape is None else A(shape, arg.low, arg.high, arg.made if 0 not in shape else A(()).made)).drawn(dtype, seed + i)
             if isinstance(arg, A)
             else arg
             for i, (arg, shape) in enumerate(zip(self.args, shapes, strict=True))
         ]
 
-    def taken(self, values, dtype="float32"):
+    def taken(self, values, dtype=None):
         """The arrays of such a draw."""
+        dtype = dtype or self.base
         return [
             pb.array(x, getattr(pb, dtype) if isinstance(arg, A) else x.dtype)
             for arg, x in zip(self.args, values, strict=True)
@@ -134,9 +148,10 @@ def reduction(want, *, low=-3, high=3, dtypes="all", shapes=(((0, 3),), ((),)), 
     return Row((A((2, 3), low, high),), asked, diff, dtypes=dtypes, shapes=shapes, call=call, **rest)
 
 
+COMPLEX = {"complex64": "complex numbers are refused"}
 COMPARES = "its results are truth values"
 COUNTS = "its results are integers"
 CONSTANT = "its results have no derivative"
 NO_ARRAYS = "it takes no arrays"
-__all__ = ["COMPARES", "CONSTANT", "COUNTS", "FAMILIES", "FLOATS", "NO_ARRAYS", "A", "Apart", "Row"]
+__all__ = ["COMPARES", "COMPLEX", "CONSTANT", "COUNTS", "FAMILIES", "FLOATS", "NO_ARRAYS", "A", "Apart", "Row"]
 __all__ += ["binary", "leaves", "reduction", "unary"]

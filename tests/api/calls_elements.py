@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from calls import COMPARES, CONSTANT, COUNTS, A, Row, binary, reduction, unary
+from calls import COMPARES, COMPLEX, CONSTANT, COUNTS, A, Row, binary, reduction, unary
 
 erf = np.vectorize(math.erf, otypes=[np.float64])
 INTEGER_ARGUMENTS = "its arguments are integers"
@@ -17,12 +17,12 @@ def erfinv(y):
     return x
 
 
-def compared(want, dtypes="real"):
-    return binary(want, diff=COMPARES, dtypes=dtypes)
+def compared(want, dtypes="real", **rest):
+    return binary(want, diff=COMPARES, dtypes=dtypes, **rest)
 
 
-def predicate(want):
-    return unary(want, diff=COMPARES, dtypes="all")
+def predicate(want, **rest):
+    return unary(want, diff=COMPARES, dtypes="all", **rest)
 
 
 def bitwise(want, second=(-3, 3), dtypes="bits"):
@@ -52,32 +52,32 @@ def extremes(x, axis=None):
 
 UNARY = {
     "abs": unary(np.abs, dtypes="all"),
-    "arccos": unary(np.arccos, -0.9, 0.9),
-    "arccosh": unary(np.arccosh, 1.1, 3),
-    "arcsin": unary(np.arcsin, -0.9, 0.9),
-    "arcsinh": unary(np.arcsinh),
-    "arctan": unary(np.arctan),
-    "arctanh": unary(np.arctanh, -0.9, 0.9),
+    "arccos": unary(np.arccos, -0.9, 0.9, lacks=COMPLEX),
+    "arccosh": unary(np.arccosh, 1.1, 3, lacks=COMPLEX),
+    "arcsin": unary(np.arcsin, -0.9, 0.9, lacks=COMPLEX),
+    "arcsinh": unary(np.arcsinh, lacks=COMPLEX),
+    "arctan": unary(np.arctan, lacks=COMPLEX),
+    "arctanh": unary(np.arctanh, -0.9, 0.9, lacks=COMPLEX),
     "ceil": unary(np.ceil, diff=CONSTANT, dtypes="real"),
     "conjugate": unary(np.conj, dtypes="all"),
-    "cos": unary(np.cos),
-    "cosh": unary(np.cosh),
+    "cos": unary(np.cos, lacks=COMPLEX),
+    "cosh": unary(np.cosh, lacks=COMPLEX),
     "degrees": unary(np.degrees, dtypes="float"),
     "erf": unary(erf, dtypes="float"),
     "erfinv": unary(erfinv, -0.9, 0.9, dtypes="float", ulps=32),
-    "exp": unary(np.exp),
-    "expm1": unary(np.expm1),
+    "exp": unary(np.exp, lacks=COMPLEX),
+    "expm1": unary(np.expm1, lacks=COMPLEX),
     "floor": unary(np.floor, diff=CONSTANT, dtypes="real"),
     "imag": unary(np.imag, diff="of real numbers it is zero", dtypes="all"),
-    "isfinite": predicate(np.isfinite),
-    "isinf": predicate(np.isinf),
-    "isnan": predicate(np.isnan),
+    "isfinite": predicate(np.isfinite, lacks=COMPLEX),
+    "isinf": predicate(np.isinf, lacks=COMPLEX),
+    "isnan": predicate(np.isnan, lacks=COMPLEX),
     "isneginf": unary(np.isneginf, diff=COMPARES, dtypes="real"),
     "isposinf": unary(np.isposinf, diff=COMPARES, dtypes="real"),
-    "log": unary(np.log, 0.2, 4),
-    "log10": unary(np.log10, 0.2, 4),
-    "log1p": unary(np.log1p, -0.8, 4),
-    "log2": unary(np.log2, 0.2, 4),
+    "log": unary(np.log, 0.2, 4, lacks=COMPLEX),
+    "log10": unary(np.log10, 0.2, 4, lacks=COMPLEX),
+    "log1p": unary(np.log1p, -0.8, 4, lacks=COMPLEX),
+    "log2": unary(np.log2, 0.2, 4, lacks=COMPLEX),
     "logical_not": predicate(np.logical_not),
     "nan_to_num": unary(np.nan_to_num, dtypes="real"),
     "negative": unary(np.negative, dtypes="number"),
@@ -86,16 +86,16 @@ UNARY = {
     "real": unary(np.real, dtypes="all"),
     "reciprocal": unary(lambda x: 1 / x, 0.3, 3),
     "round": unary(np.round, diff=CONSTANT, dtypes="real"),
-    "rsqrt": unary(lambda x: 1 / np.sqrt(x), 0.3, 3),
+    "rsqrt": unary(lambda x: 1 / np.sqrt(x), 0.3, 3, lacks=COMPLEX),
     "sigmoid": unary(lambda x: 1 / (1 + np.exp(-x)), dtypes="float"),
-    "sign": unary(np.sign, diff=CONSTANT, dtypes="number"),
-    "sin": unary(np.sin),
-    "sinh": unary(np.sinh),
-    "sqrt": unary(np.sqrt, 0.3, 3),
+    "sign": unary(np.sign, diff=CONSTANT, dtypes="number", lacks=COMPLEX),
+    "sin": unary(np.sin, lacks=COMPLEX),
+    "sinh": unary(np.sinh, lacks=COMPLEX),
+    "sqrt": unary(np.sqrt, 0.3, 3, lacks=COMPLEX),
     "square": unary(np.square, dtypes="number"),
     "stop_gradient": unary(lambda x: x, diff="stopping it is what it is for", dtypes="all"),
-    "tan": unary(np.tan, -1, 1),
-    "tanh": unary(np.tanh),
+    "tan": unary(np.tan, -1, 1, lacks=COMPLEX),
+    "tanh": unary(np.tanh, lacks=COMPLEX),
     "trunc": unary(np.trunc, diff=CONSTANT, dtypes="real"),
     "bitwise_invert": unary(np.invert, diff=INTEGER_ARGUMENTS, dtypes="bits"),
 }
@@ -114,7 +114,7 @@ BINARY = {
     "floor_divide": binary(np.floor_divide, second=POSITIVE, diff=CONSTANT, dtypes="real number"),
     "greater": compared(np.greater),
     "greater_equal": compared(np.greater_equal),
-    "isclose": compared(np.isclose, "all"),
+    "isclose": compared(np.isclose, "all", lacks=COMPLEX),
     "less": compared(np.less),
     "less_equal": compared(np.less_equal),
     "logaddexp": binary(np.logaddexp, dtypes="float"),
@@ -125,7 +125,7 @@ BINARY = {
     "minimum": binary(np.minimum, dtypes="real"),
     "multiply": binary(np.multiply, dtypes="all"),
     "not_equal": compared(np.not_equal, "all"),
-    "power": binary(np.power, (0.5, 3), (0, 3), ulps=64),
+    "power": binary(np.power, (0.5, 3), (0, 3), ulps=64, lacks=COMPLEX),
     "remainder": binary(np.remainder, second=POSITIVE, dtypes="real number"),
     "subtract": binary(np.subtract),
 }
@@ -144,7 +144,7 @@ MORE = {
         dtypes="all",
         shapes=((None, (0, 3), (3,)), (None, (), ())),
     ),
-    "allclose": Row((A((2, 3)), A((3,))), np.allclose, COMPARES, dtypes="all", shapes=(((0, 3), (3,)), ((), ()))),
+    "allclose": Row((A((2, 3)), A((3,))), np.allclose, COMPARES, dtypes="all", lacks=COMPLEX, shapes=(((0, 3), (3,)), ((), ()))),
     "array_equal": Row(
         (A((2, 3)), A((2, 3))), np.array_equal, COMPARES, dtypes="all", shapes=(((0,), (0,)), ((), ()))
     ),
@@ -159,6 +159,7 @@ REDUCTIONS = {
     ),
     "logsumexp": reduction(logsumexp, dtypes="float"),
     "max": reduction(np.max, dtypes="real"),
+    "matrix_norm": Row((A((2, 3)),), np.linalg.norm, dtypes="inexact", shapes=(((0, 3),),)),
     "mean": reduction(np.mean),
     "median": reduction(np.median, dtypes="real number"),
     "min": reduction(np.min, dtypes="real"),

@@ -162,10 +162,11 @@ TYPES = {
     ),
     "view": Row(
         (X,),
-        lambda x: x.view(np.uint8),
+        lambda x: x.view(f"u{x.itemsize}"),
         BITS,
         dtypes="of NumPy",
-        call=lambda fun, x: fun(x, pb.uint8),
+        exact=True,
+        call=lambda fun, x: fun(x, f"uint{8 * x.itemsize}"),
         shapes=(EMPTY,),
     ),
 }
