@@ -94,7 +94,11 @@ class Row:
         dtype = dtype or self.base
         shapes = shapes or (None,) * len(self.args)
         return [
-            (arg if shape is None else A(shape, arg.low, arg.high, arg.made if 0 not in shape else A(()).made)).drawn(dtype, seed + i)
+            (
+                arg
+                if shape is None
+                else A(shape, arg.low, arg.high, arg.made if 0 not in shape else A(()).made)
+            ).drawn(dtype, seed + i)
             if isinstance(arg, A)
             else arg
             for i, (arg, shape) in enumerate(zip(self.args, shapes, strict=True))
@@ -126,7 +130,7 @@ def leaves(result):
     return [result]
 
 
-def unary(want, low=-3, high=3, *, diff=(0,), dtypes="inexact", **rest):
+def unary(want, low=-3, high=3, *, diff=(0,), dtypes="all", **rest):
     """A function of the elements of one array."""
     return Row((A((2, 3), low, high),), want, diff, dtypes=dtypes, shapes=(((0, 3),), ((),)), **rest)
 
@@ -153,5 +157,16 @@ COMPARES = "its results are truth values"
 COUNTS = "its results are integers"
 CONSTANT = "its results have no derivative"
 NO_ARRAYS = "it takes no arrays"
-__all__ = ["COMPARES", "COMPLEX", "CONSTANT", "COUNTS", "FAMILIES", "FLOATS", "NO_ARRAYS", "A", "Apart", "Row"]
+__all__ = [
+    "COMPARES",
+    "COMPLEX",
+    "CONSTANT",
+    "COUNTS",
+    "FAMILIES",
+    "FLOATS",
+    "NO_ARRAYS",
+    "A",
+    "Apart",
+    "Row",
+]
 __all__ += ["binary", "leaves", "reduction", "unary"]

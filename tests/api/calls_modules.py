@@ -42,7 +42,10 @@ LINALG = {
     ),
     "eigvalsh": solved(np.linalg.eigvalsh, (P,)),
     "inv": solved(np.linalg.inv),
-    "lu": solved(lambda x: x, told=rebuilt(lambda x, p, low, up: (low @ up)[np.argsort(p)] if p.ndim == 1 else p @ low @ up)),
+    "lu": solved(
+        lambda x: x,
+        told=rebuilt(lambda x, p, low, up: (low @ up)[np.argsort(p)] if p.ndim == 1 else p @ low @ up),
+    ),
     "lu_factor": solved(
         lambda x: np.abs(np.linalg.det(x)), told=lambda x, f, p: np.abs(np.prod(np.diagonal(f))), shapes=()
     ),
@@ -106,9 +109,7 @@ RANDOM = {
     "permutation": drawn(lambda f, k, x: f(x, key=k), A((5,)), diff=(1,), dtypes="all"),
     "randint": drawn(lambda f, k, x: f(0, x, (4,), key=k), A((4,), 3, 9), diff=COUNTS, dtypes="integer"),
     "split": drawn(lambda f, k: f(k)),
-    "truncated_normal": drawn(
-        lambda f, k, x: f(x, 2.0, key=k), A((4,), -1, 1), diff=(1,), dtypes="float32"
-    ),
+    "truncated_normal": drawn(lambda f, k, x: f(x, 2.0, key=k), A((4,), -1, 1), diff=(1,), dtypes="float32"),
     "uniform": drawn(lambda f, k, x: f(x, 5.0, (4,), key=k), A((4,), -1, 1), diff=(1,), dtypes="float32"),
     "key": Row((), lambda: np.array([0, 7]), NO_ARRAYS, NO_ARRAYS, "none", lambda f: f(7)),
     "seed": Apart("it sets a state, and gives nothing"),
@@ -163,9 +164,16 @@ FAST = {
         ulps=64,
     ),
     "layer_norm": Row(
-        (A((2, 4)), A((4,)), A((4,))), layer_norm, (0, 1, 2), dtypes="float", call=lambda f, *x: f(*x, 1e-5), ulps=64
+        (A((2, 4)), A((4,)), A((4,))),
+        layer_norm,
+        (0, 1, 2),
+        dtypes="float",
+        call=lambda f, *x: f(*x, 1e-5),
+        ulps=64,
     ),
-    "rms_norm": Row((A((2, 4)), A((4,))), rms_norm, (0, 1), dtypes="float", call=lambda f, *x: f(*x, 1e-5), ulps=64),
+    "rms_norm": Row(
+        (A((2, 4)), A((4,))), rms_norm, (0, 1), dtypes="float", call=lambda f, *x: f(*x, 1e-5), ulps=64
+    ),
     "rope": Row(
         (A((2, 3, 4)),),
         rope,

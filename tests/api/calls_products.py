@@ -94,9 +94,7 @@ PRODUCTS = {
     "tensordot": product(
         lambda a, b: np.tensordot(a, b, 1), (M, N), (((0, 3), None),), call=lambda f, a, b: f(a, b, 1)
     ),
-    "einsum": product(
-        lambda a, b: np.einsum("ij,jk->ki", a, b), call=lambda f, a, b: f("ij,jk->ki", a, b)
-    ),
+    "einsum": product(lambda a, b: np.einsum("ij,jk->ki", a, b), call=lambda f, a, b: f("ij,jk->ki", a, b)),
     "addmm": Row(
         (A((4,)), M, N),
         lambda c, a, b: 2 * (a @ b) + 0.5 * c,
@@ -120,9 +118,7 @@ PRODUCTS = {
         (0, 1),
         dtypes="float",
     ),
-    "segmented_mm": Row(
-        (M, N, np.array([[0, 1], [1, 3]], np.uint32)), segments, (0, 1), dtypes="float"
-    ),
+    "segmented_mm": Row((M, N, np.array([[0, 1], [1, 3]], np.uint32)), segments, (0, 1), dtypes="float"),
     "hadamard_transform": Row(
         (A((2, 4)),), lambda x: x @ hadamard(4) / 2, dtypes="float", shapes=(((0, 4),),)
     ),
@@ -164,9 +160,7 @@ QUANTIZED = {
         call=lambda f, x, w, s, b, i: f(x, w, s, b, lhs_indices=i, **FOUR),
         ulps=64,
     ),
-    "to_fp8": Row(
-        (A((2, 3), -20, 20),), lambda x: to_e4m3(x), CODES, dtypes="float"
-    ),
+    "to_fp8": Row((A((2, 3), -20, 20),), lambda x: to_e4m3(x), CODES, dtypes="float"),
     "from_fp8": Row(
         (np.array([0, 1, 0x38, 0x7E, 0xB9], np.uint8),),
         e4m3,

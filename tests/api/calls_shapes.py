@@ -55,7 +55,9 @@ LAYOUTS = {
     ),
     "broadcast_arrays": laid(np.broadcast_arrays, args=(X, A((3,))), shapes=(((0, 3), (3,)), ((), (2,)))),
     "broadcast_to": laid(
-        lambda x: np.broadcast_to(x, (2, *x.shape)), lambda fun, x: fun(x, (2, *x.shape)), shapes=(EMPTY, ZERO)
+        lambda x: np.broadcast_to(x, (2, *x.shape)),
+        lambda fun, x: fun(x, (2, *x.shape)),
+        shapes=(EMPTY, ZERO),
     ),
     "concatenate": laid(
         lambda x, y: np.concatenate([x, y], -1),
@@ -66,9 +68,7 @@ LAYOUTS = {
     "contiguous": laid(lambda x: x, shapes=(EMPTY, ZERO)),
     "diag": laid(np.diag, shapes=(((0,),), ((3,),))),
     "diagonal": laid(np.diagonal),
-    "expand_dims": laid(
-        lambda x: np.expand_dims(x, -1), lambda fun, x: fun(x, -1), shapes=(EMPTY, ZERO)
-    ),
+    "expand_dims": laid(lambda x: np.expand_dims(x, -1), lambda fun, x: fun(x, -1), shapes=(EMPTY, ZERO)),
     "flatten": laid(lambda x: x.reshape(-1), shapes=(EMPTY, ZERO)),
     "flip": laid(lambda x: np.flip(x, -1), lambda fun, x: fun(x, -1)),
     "matrix_transpose": laid(np.matrix_transpose),
@@ -91,9 +91,7 @@ LAYOUTS = {
     "tile": laid(lambda x: np.tile(x, (2, 1)), lambda fun, x: fun(x, (2, 1)), shapes=(EMPTY, ZERO)),
     "tril": laid(np.tril),
     "triu": laid(np.triu),
-    "unflatten": laid(
-        lambda x: x.reshape(2, 3, 1), lambda fun, x: fun(x, -1, (3, 1)), shapes=()
-    ),
+    "unflatten": laid(lambda x: x.reshape(2, 3, 1), lambda fun, x: fun(x, -1, (3, 1)), shapes=()),
     "unstack": laid(lambda x: list(x), shapes=(((2, 0),),)),
     "slice": laid(
         lambda x, i: x[:, 1:3],
@@ -124,12 +122,14 @@ PICKED = {
         call=lambda f, x, i, v: f(x, i, v, -1),
     ),
     "searchsorted": Row(
-        (A((5,), made=np.sort), A((2,))), np.searchsorted, COUNTS, dtypes="real", shapes=(((0,), (2,)), ((5,), ()))
+        (A((5,), made=np.sort), A((2,))),
+        np.searchsorted,
+        COUNTS,
+        dtypes="real",
+        shapes=(((0,), (2,)), ((5,), ())),
     ),
     "sort": Row((X,), np.sort, dtypes="real", shapes=(EMPTY,)),
-    "argsort": Row(
-        (X,), lambda x: np.argsort(x, stable=True), COUNTS, dtypes="real", shapes=(EMPTY,)
-    ),
+    "argsort": Row((X,), lambda x: np.argsort(x, stable=True), COUNTS, dtypes="real", shapes=(EMPTY,)),
     "partition": Row(
         (X,),
         lambda x: np.sort(x)[..., 1],
@@ -158,7 +158,11 @@ PICKED = {
 }
 TYPES = {
     "astype": Row(
-        (X,), lambda x: x.astype(np.float32), dtypes="real", call=lambda fun, x: fun(x, pb.float32), shapes=(EMPTY, ZERO)
+        (X,),
+        lambda x: x.astype(np.float32),
+        dtypes="real",
+        call=lambda fun, x: fun(x, pb.float32),
+        shapes=(EMPTY, ZERO),
     ),
     "view": Row(
         (X,),
@@ -183,9 +187,7 @@ MADE = {
     "ones": made(lambda: np.ones((2, 0)), lambda fun: fun((2, 0))),
     "tri": made(lambda: np.tri(2, 3), lambda fun: fun(2, 3)),
     "zeros": made(lambda: np.zeros((2, 3)), lambda fun: fun((2, 3))),
-    "full": Row(
-        (A(()),), lambda x: np.full((2, 3), x), dtypes="all", call=lambda fun, x: fun((2, 3), x)
-    ),
+    "full": Row((A(()),), lambda x: np.full((2, 3), x), dtypes="all", call=lambda fun, x: fun((2, 3), x)),
     "full_like": like(lambda x: np.full_like(x, 1), lambda fun, x: fun(x, 1)),
     "ones_like": like(np.ones_like, lambda fun, x: fun(x)),
     "zeros_like": like(np.zeros_like, lambda fun, x: fun(x)),

@@ -75,11 +75,15 @@ ARRAY = {
     "real": prop("real", np.real, shapes=(((0, 3),), ((),))),
     "imag": prop("imag", np.imag, shapes=(((0, 3),), ((),)), diff="of real numbers it is zero"),
     "at": Row((X,), plus_one, dtypes="number", call=lambda fun, x: x.at[:, 1].add(1), shapes=(((0, 3),),)),
-    "item": Row(
-        (A(()),), lambda x: x.item(), BY_ELEMENTS, BY_ELEMENTS, "all", compile=BY_ELEMENTS
-    ),
+    "item": Row((A(()),), lambda x: x.item(), BY_ELEMENTS, BY_ELEMENTS, "all", compile=BY_ELEMENTS),
     "tolist": Row(
-        (X,), lambda x: x.tolist(), BY_ELEMENTS, BY_ELEMENTS, "all", compile=BY_ELEMENTS, shapes=(((0, 3),), ((),))
+        (X,),
+        lambda x: x.tolist(),
+        BY_ELEMENTS,
+        BY_ELEMENTS,
+        "all",
+        compile=BY_ELEMENTS,
+        shapes=(((0, 3),), ((),)),
     ),
 }
 ATTRIBUTES = ("dtype", "itemsize", "nbytes", "ndim", "shape", "size")

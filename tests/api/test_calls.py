@@ -1,25 +1,23 @@
-"""Every function by its row: beside NumPy, its derivatives, mapped, compiled, in every type; and the page of it."""
+"""Every function by its row: beside NumPy, derived, mapped, compiled, in every type; and the page of that."""
 
-import os
 import re
 import warnings
 import zlib
 
 import numpy as np
+import pages
 import pullback as pb
 import pytest
-from calls import FAMILIES, FLOATS, INTEGERS, A, Apart, leaves
+from calls import FAMILIES, A, Apart, leaves
 from calls_table import TABLE, callables
-
 from pullback import testing
-from samples import DTYPES, EPS, numpy
+from samples import EPS, numpy
 
 COLUMNS = ("value", "grad", "jvp", "vmap", "compile", "dtypes")
 ROWS = [(module, name) for module, rows in TABLE.items() for name in callables(module) if name in rows]
 CALLED = [(module, name) for module, name in ROWS if not isinstance(TABLE[module][name], Apart)]
 # What was found, by device, module and name: a word for each column.
 FOUND = {}
-TITLE = "What holds of each"
 
 
 def function(module, name):
@@ -39,7 +37,7 @@ def compare(got, want, ulps, low="float32"):
         a, b = plain(a), np.asarray(b)
         assert a.shape == b.shape, f"shape {a.shape}, not {b.shape}"
         eps = max(EPS.get(dtype, 0), EPS.get(low, 0))
-        scale = max(1.0, float(np.max(np.abs(b), initial=0))) if b.dtype != bool else 1
+        scale = max(1.0, float(np.max(np.abs(b[np.isfinite(b)]), initial=0))) if b.dtype != bool else 1
         np.testing.assert_allclose(a, b, rtol=0, atol=eps * ulps * scale)
 
 
@@ -58,7 +56,10 @@ def beside_numpy(row, fun, dtype=None, shapes=None):
     # What is no argument of the family keeps its type: positions, masks, codes.
     widened = values if row.exact else wide(values, got)
     seen = [w if d else v for w, v, d in zip(widened, values, drawn, strict=True)]
-    low = max(["float64", dtype, *[x.dtype.name for x in got if isinstance(x, pb.array)]], key=lambda d: EPS.get(d, 0))
+    low = max(
+        ["float64", dtype, *[x.dtype.name for x in got if isinstance(x, pb.array)]],
+        key=lambda d: EPS.get(d, 0),
+    )
     low = low if dtype in EPS or low != "float64" else "float32"
     if row.told:
         got = [row.told(*seen, *map(plain, got))]
@@ -69,6 +70,7 @@ def beside_numpy(row, fun, dtype=None, shapes=None):
 
 def value(row, fun, device):
     if isinstance(row.want, str):
+        # What no other library can say, the other device can.
         got = row.called(fun, *row.taken(row.drawn()))
         with pb.stream(pb.cpu):
             compare(got, [plain(x) for x in row.called(fun, *row.taken(row.drawn()))], 64)
@@ -116,7 +118,9 @@ def derivative(row, fun, device, mode):
 
 def mapped(row, fun, device):
     draws = [row.taken(row.drawn(seed=seed)) for seed in (3, 11)]
-    got = pb.vmap(lambda *args: row.called(fun, *args))(*(pb.stack(pair) for pair in zip(*draws, strict=True)))
+    got = pb.vmap(lambda *args: row.called(fun, *args))(
+        *(pb.stack(pair) for pair in zip(*draws, strict=True))
+    )
     single = [row.called(fun, *args) for args in draws]
     compare(got, [np.stack([plain(x) for x in pair]) for pair in zip(*single, strict=True)], row.ulps)
 
@@ -157,12 +161,16 @@ def asked(row, module, name, device):
     derived = row.diff if isinstance(row.diff, str) else None
     dtypes = types(row, module, name, device)
     return {
-        "value": lambda: value(row, fun, device),
+        "value": row.want
+        if isinstance(row.want, str) and device == pb.cpu
+        else lambda: value(row, fun, device),
         "grad": derived or (lambda: derivative(row, fun, device, "rev")),
         "jvp": derived or (lambda: derivative(row, fun, device, "fwd")),
         "vmap": row.vmap if isinstance(row.vmap, str) else lambda: mapped(row, fun, device),
         "compile": row.compile if isinstance(row.compile, str) else lambda: compiled(row, fun, device),
-        "dtypes": (lambda: every_type(row, fun, dtypes)) if FAMILIES[row.dtypes] else "it has no types to choose",
+        "dtypes": (lambda: every_type(row, fun, dtypes))
+        if FAMILIES[row.dtypes]
+        else "it has no types to choose",
     }
 
 
@@ -177,17 +185,16 @@ def test_row(module, name, device):
         listed = row.fails.get(f"{where} {column}") or row.fails.get(column)
         error = None
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
+            # They say what a GPU leaves to the CPU.
+            with warnings.catch_warnings(action="ignore"):
                 ask()
         except Exception as raised:
             error = f"{column}: {type(raised).__name__}: {' '.join(str(raised).split())[:400]}"
         if bool(error) != bool(listed):
             wrong.append(error or f"{column}: holds now, though the row says: {listed}")
-        # A warning says what a GPU leaves to the CPU.
-        found[column] = f"no {listed}" if listed else ("yes it runs on the CPU" if caught and where == "gpu" else "yes")
+        found[column] = f"no {listed}" if listed else "yes"
         if column == "dtypes" and row.lacks and not listed:
-            found[column] = f"yes but {', '.join(f'`{dtype}`: {why}' for dtype, why in row.lacks.items())}"
+            found[column] = f"yes {', '.join(f'`{dtype}`: {why}' for dtype, why in row.lacks.items())}"
     FOUND[where, module, name] = found
     assert not wrong, "\n".join(wrong)
 
@@ -195,3 +202,76 @@ def test_row(module, name, device):
 @pytest.mark.parametrize("module", TABLE)
 def test_every_name_has_a_row(module):
     assert sorted(callables(module)) == sorted(TABLE[module])
+
+
+DEVICES = ("cpu", "gpu")
+HEADER = [
+    "",
+    "This part is written by `tests/api/test_calls.py`: every function is called as its row in `tests/api/calls_*.py`",
+    "says, on both devices.",
+    "",
+    "- value: what NumPy says, also of empty arrays and of arrays without axes where these have a meaning",
+    "- grad, jvp: difference quotients in double precision; on the GPU what the CPU says",
+    "- vmap: a loop; compile: the same call, not compiled",
+    "- dtypes: what NumPy says, in every type of the family that the row names; on the GPU, in two of them",
+    "",
+    "What a GPU has no program for runs on the CPU, with a warning, and is correct there. `–` is what has no meaning;",
+    "numbers are those of the notes below.",
+]
+
+
+def printed():
+    """What the page says now: words by device, module and name, as they are in `FOUND`."""
+    text = pages.parts()[1]
+    notes = dict(re.findall(r"^(\d+)\. (.*)$", text, re.MULTILINE))
+    found, module = {}, ""
+    for line in text.splitlines():
+        if line.startswith("### `"):
+            module = line.split("`")[1].removeprefix("mlx.core").removeprefix(".")
+        elif line.startswith("| `"):
+            name, *cells = [cell.strip() for cell in line.strip("|").split("|")]
+            words = [re.sub(r"\((\d+)\)", lambda m: notes[m[1]], cell) for cell in cells]
+            for i, device in enumerate(DEVICES):
+                part = words[i * len(COLUMNS) : (i + 1) * len(COLUMNS)]
+                found[device, module, name.strip("`")] = dict(zip(COLUMNS, part, strict=True))
+    return found
+
+
+def table(found):
+    lines, notes = list(HEADER), {}
+
+    def cell(word):
+        mark, _, why = word.partition(" ")
+        return f"{mark} ({notes.setdefault(why, len(notes) + 1)})" if why else mark
+
+    for module in TABLE:
+        title = f"mlx.core.{module}".rstrip(".")
+        columns = [f"{device} {column}" for device in DEVICES for column in COLUMNS]
+        lines += [
+            "",
+            f"### `{title}`",
+            "",
+            f"| name | {' | '.join(columns)} |",
+            "|---" * (len(columns) + 1) + "|",
+        ]
+        for name in sorted(callables(module)):
+            row = TABLE[module][name]
+            apart = dict.fromkeys(COLUMNS, f"– {row.why}") if isinstance(row, Apart) else None
+            words = [apart or found[device, module, name] for device in DEVICES]
+            cells = [cell(each[column]) for each in words for column in COLUMNS]
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    lines += ["", "### Notes", "", *(f"{i}. {why}" for why, i in notes.items())]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_page_is_what_was_found():
+    """After all of the rows have run; without a GPU its columns stay as they are."""
+    if any(("cpu", *row) not in FOUND for row in CALLED):
+        pytest.skip("some rows have not run")
+    pages.write(1, table(printed() | FOUND))
+
+
+def test_a_page_is_read_as_it_was_written():
+    if not pages.FILE.exists():
+        pytest.skip("not a checkout")
+    assert table(printed()) == pages.parts()[1]
