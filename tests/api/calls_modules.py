@@ -1,8 +1,8 @@
-"""Rows of linear algebra, Fourier transforms, random numbers and fused functions; of methods; and names apart."""
+"""Rows of linear algebra, Fourier transforms, random numbers and fused functions."""
 
 import numpy as np
 import pullback as pb
-from calls import CONSTANT, COUNTS, NO_ARRAYS, A, Apart, Row
+from calls import COUNTS, NO_ARRAYS, A, Apart, Row
 
 S = A((3, 3), -1, 1, made=lambda x: x + 3 * np.eye(3))
 P = A((3, 3), -1, 1, made=lambda x: x @ np.conj(x.T) + 2 * np.eye(3))
@@ -185,4 +185,3 @@ FAST = {
         (HEAD, HEAD, HEAD), attention, (0, 1, 2), dtypes="float", call=lambda f, *x: f(*x, scale=0.5), ulps=64
     ),
 }
-__all__ = ["CONSTANT", "FAST", "FFT", "LINALG", "RANDOM"]

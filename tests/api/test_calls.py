@@ -207,16 +207,16 @@ def test_every_name_has_a_row(module):
 DEVICES = ("cpu", "gpu")
 HEADER = [
     "",
-    "This part is written by `tests/api/test_calls.py`: every function is called as its row in `tests/api/calls_*.py`",
-    "says, on both devices.",
+    "This part is written by `tests/api/test_calls.py`: every function is called on both devices, as its row",
+    "in `tests/api/calls_*.py` says.",
     "",
     "- value: what NumPy says, also of empty arrays and of arrays without axes where these have a meaning",
     "- grad, jvp: difference quotients in double precision; on the GPU what the CPU says",
     "- vmap: a loop; compile: the same call, not compiled",
     "- dtypes: what NumPy says, in every type of the family that the row names; on the GPU, in two of them",
     "",
-    "What a GPU has no program for runs on the CPU, with a warning, and is correct there. `–` is what has no meaning;",
-    "numbers are those of the notes below.",
+    "What a GPU has no program for runs on the CPU, with a warning. `–` is what has no meaning; numbers are",
+    "those of the notes below.",
 ]
 
 
