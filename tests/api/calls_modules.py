@@ -88,7 +88,7 @@ FFT = {
         call=lambda f, x: f(x, 4, 4, center=False, window=pb.ones(4)),
     ),
 }
-DRAWN = "its numbers are drawn; `tests/test_random.py` asks how they are spread"
+DRAWN = "its numbers are drawn; `tests/api/test_distributions.py` asks how they are spread"
 KEY = np.array([0, 7], np.uint32)
 NOTHING = "what is drawn does not depend on it smoothly"
 
