@@ -34,6 +34,7 @@ pub mod subscript;
 pub mod take;
 pub mod unique;
 pub mod view;
+pub mod words;
 
 pub use activation::*;
 pub use arith::*;
@@ -58,3 +59,4 @@ pub use signal::*;
 pub use take::*;
 pub use unique::*;
 pub use view::*;
+pub use words::view;

@@ -214,7 +214,7 @@ pub fn mean(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> 
     cast(&divide(&total, &total.weak(n))?, inexact(x.dtype()))
 }
 
-/// Variance over axes: squared distances from the mean, summed, over `n - ddof`.
+/// Variance over axes: squared distances from the mean, summed, over `n - ddof`; real of complex numbers.
 ///
 /// # Errors
 /// `Value` for axes that do not exist.
@@ -223,7 +223,11 @@ pub fn var(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Resu
     let dtype = inexact(x.dtype());
     let x = cast(x, wide(dtype))?;
     let apart = subtract(&x, &mean(&x, axes, true)?)?;
-    let total = sum_over(&square(&apart)?, axes, keepdims)?;
+    let (squares, dtype) = match dtype {
+        Dtype::C64 => (add(&square(&super::real(&apart)?)?, &square(&super::imag(&apart)?)?)?, Dtype::F32),
+        _ => (square(&apart)?, dtype),
+    };
+    let total = sum_over(&squares, axes, keepdims)?;
     cast(&divide(&total, &total.weak(n.max(0.)))?, dtype)
 }
 
@@ -284,12 +288,17 @@ pub fn softmax(x: &Array, axes: Option<&[isize]>, precise: bool) -> Result<Array
 pub fn isclose(a: &Array, b: &Array, rtol: f64, atol: f64, equal_nan: bool) -> Result<Array> {
     let wide = |x: &Array| cast(x, inexact(x.dtype()));
     let (a, b) = (wide(a)?, wide(b)?);
-    let bound = add(&b.weak(atol), &multiply(&b.weak(rtol), &super::abs(&b)?)?)?;
+    // Of complex numbers, sizes and distances are real.
+    let (size_a, size_b) = (super::abs(&a)?, super::abs(&b)?);
+    let bound = add(&size_b.weak(atol), &multiply(&size_b.weak(rtol), &size_b)?)?;
     let near = super::less_equal(&super::abs(&subtract(&a, &b)?)?, &bound)?;
-    let finite = super::logical_and(&super::isfinite(&a)?, &super::isfinite(&b)?)?;
+    let finite = super::logical_and(&super::isfinite(&size_a)?, &super::isfinite(&size_b)?)?;
     let mut close = super::logical_or(&super::logical_and(&near, &finite)?, &super::equal(&a, &b)?)?;
     if equal_nan {
-        close = super::logical_or(&close, &super::logical_and(&super::isnan(&a)?, &super::isnan(&b)?)?)?;
+        close = super::logical_or(
+            &close,
+            &super::logical_and(&super::isnan(&size_a)?, &super::isnan(&size_b)?)?,
+        )?;
     }
     Ok(close)
 }
