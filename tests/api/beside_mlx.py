@@ -79,13 +79,13 @@ def unlike(got, want):
             continue
         if (a.shape, kind(a)) != (b.shape, kind(b)):
             return f"{a.shape} of {kind(a)}, not {b.shape} of {kind(b)}"
-        x, y = elements(a), elements(b)
+        x, y = np.atleast_1d(elements(a)), np.atleast_1d(elements(b))
         tolerance = TOLERANCE.get(kind(b), 0)
         finite = np.abs(y[np.isfinite(y)]) if tolerance else y[:0]
         scale = max(1.0, finite.max(initial=0))
         same = np.isclose(x, y, tolerance, tolerance * scale, True) if tolerance else x == y
-        if not np.all(same):
-            return f"{x[~same].ravel()[:3]}, not {y[~same].ravel()[:3]}"
+        if not same.all():
+            return f"{x[~same][:3]}, not {y[~same][:3]}"
     return None
 
 
