@@ -1,4 +1,4 @@
-"""One call with two libraries: `pullback` and `mlx.core` get the same elements, and their answers are compared."""
+"""One call with two libraries: `pullback` and `mlx.core` get the same elements; answers are compared."""
 
 import mlx.core as mx
 import numpy as np
@@ -90,7 +90,7 @@ def unlike(got, want):
 
 
 def compare(call, pairs):
-    """Call both: what differs, as a list of none or one; `None` where MLX refuses, and nothing can be compared."""
+    """Call both: what differs, as a list of none or one; `None` where MLX refuses: nothing to compare."""
     want = answer(mx, call, [theirs for _, theirs in pairs])
     if isinstance(want, Exception):
         return None

@@ -1,23 +1,171 @@
 """Calls of all functions of `mlx.core`, with the shapes of their arguments, for `pullback` and MLX alike."""
 
-UNARY = """abs acos acosh arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan atanh bitwise_invert ceil conj
-conjugate contiguous cos cosh degrees erf erfinv exp expm1 floor imag isfinite isinf isnan isneginf isposinf log log10
-log1p log2 logical_not matrix_transpose nan_to_num negative ones_like zeros_like positive radians real reciprocal round
-rsqrt sigmoid sign sin sinh sqrt square stop_gradient tan tanh transpose permute_dims trunc tril triu flatten atleast_1d
-atleast_2d atleast_3d squeeze flip softmax all any argmax argmin cummax cummin cumprod cumsum count_nonzero logcumsumexp
-logsumexp max mean median min minmax prod std sum var sort argsort diff diagonal diag unstack cumulative_sum
-cumulative_prod to_fp8""".split()
-ALONG = """softmax all any argmax argmin cummax cummin cumprod cumsum count_nonzero logcumsumexp logsumexp max mean median
-min minmax prod std sum var sort argsort diff flip squeeze cumulative_sum cumulative_prod""".split()
-BINARY = """add arctan2 atan2 array_equal bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor divide
-divmod equal floor_divide greater greater_equal left_shift less less_equal logaddexp logical_and logical_or logical_xor
-maximum minimum multiply not_equal pow power remainder right_shift subtract""".split()
-PRODUCTS = "allclose isclose inner kron matmul outer vecdot tensordot".split()
+from mlx_calls_numeric import FAST, FFT, LINALG
 
-
-def cpu(m):
-    """The keyword that has a factorization of MLX run: it has none for another device."""
-    return {"stream": m.cpu}
+UNARY = [
+    "abs",
+    "acos",
+    "acosh",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "bitwise_invert",
+    "ceil",
+    "conj",
+    "conjugate",
+    "contiguous",
+    "cos",
+    "cosh",
+    "degrees",
+    "erf",
+    "erfinv",
+    "exp",
+    "expm1",
+    "floor",
+    "imag",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "logical_not",
+    "matrix_transpose",
+    "nan_to_num",
+    "negative",
+    "ones_like",
+    "zeros_like",
+    "positive",
+    "radians",
+    "real",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "stop_gradient",
+    "tan",
+    "tanh",
+    "transpose",
+    "permute_dims",
+    "trunc",
+    "tril",
+    "triu",
+    "flatten",
+    "atleast_1d",
+    "atleast_2d",
+    "atleast_3d",
+    "squeeze",
+    "flip",
+    "softmax",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "count_nonzero",
+    "logcumsumexp",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "minmax",
+    "prod",
+    "std",
+    "sum",
+    "var",
+    "sort",
+    "argsort",
+    "diff",
+    "diagonal",
+    "diag",
+    "unstack",
+    "cumulative_sum",
+    "cumulative_prod",
+    "to_fp8",
+]
+ALONG = [
+    "softmax",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumsum",
+    "count_nonzero",
+    "logcumsumexp",
+    "logsumexp",
+    "max",
+    "mean",
+    "median",
+    "min",
+    "minmax",
+    "prod",
+    "std",
+    "sum",
+    "var",
+    "sort",
+    "argsort",
+    "diff",
+    "flip",
+    "squeeze",
+    "cumulative_sum",
+    "cumulative_prod",
+]
+BINARY = [
+    "add",
+    "arctan2",
+    "atan2",
+    "array_equal",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "divide",
+    "divmod",
+    "equal",
+    "floor_divide",
+    "greater",
+    "greater_equal",
+    "left_shift",
+    "less",
+    "less_equal",
+    "logaddexp",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "multiply",
+    "not_equal",
+    "pow",
+    "power",
+    "remainder",
+    "right_shift",
+    "subtract",
+]
+PRODUCTS = ["allclose", "isclose", "inner", "kron", "matmul", "outer", "vecdot", "tensordot"]
 
 
 def index(m, *numbers):
@@ -25,29 +173,87 @@ def index(m, *numbers):
 
 
 MAKING = [
-    ("arange", lambda m: [m.arange(5), m.arange(1, 5, 0.5), m.arange(5.0), m.arange(5, 0, -2), m.arange(5, 1)], []),
-    ("arange", lambda m: [m.arange(0, 5, dtype=m.float16), m.arange(0, 1, 0.3, m.int32), m.arange(stop=4)], []),
+    (
+        "arange",
+        lambda m: [m.arange(5), m.arange(1, 5, 0.5), m.arange(5.0), m.arange(5, 0, -2), m.arange(5, 1)],
+        [],
+    ),
+    (
+        "arange",
+        lambda m: [m.arange(0, 5, dtype=m.float16), m.arange(0, 1, 0.3, m.int32), m.arange(stop=4)],
+        [],
+    ),
     ("linspace", lambda m: [m.linspace(0, 1), m.linspace(0, 5, 5, dtype=m.int32), m.linspace(3, 1, 1)], []),
-    ("linspace", lambda m: [m.linspace(0, 1, 5, False), m.linspace(0, 10, 4, endpoint=False, dtype=m.int32)], []),
+    (
+        "linspace",
+        lambda m: [m.linspace(0, 1, 5, False), m.linspace(0, 10, 4, endpoint=False, dtype=m.int32)],
+        [],
+    ),
     ("linspace", lambda m: [m.linspace(0, 1, 0), m.linspace(-1, 2, 7, dtype=m.float16)], []),
     ("eye", lambda m: [m.eye(3), m.eye(3, 4, 1), m.eye(3, k=-1, dtype=m.int32), m.identity(3)], []),
     ("tri", lambda m: [m.tri(3), m.tri(3, 4, 1), m.tri(2, dtype=m.int32)], []),
-    ("full", lambda m, x: [m.full((2,), 1), m.full((2,), 1.5), m.full((2,), True), m.full((2, 3), x), m.full(3, 2)], [(3,)]),
-    ("full_like", lambda m, x: [m.full_like(x, 3), m.full_like(x, 3, m.int32), m.full_like(x, x[0])], [(2, 3)]),
+    (
+        "full",
+        lambda m, x: [
+            m.full((2,), 1),
+            m.full((2,), 1.5),
+            m.full((2,), True),
+            m.full((2, 3), x),
+            m.full(3, 2),
+        ],
+        [(3,)],
+    ),
+    (
+        "full_like",
+        lambda m, x: [m.full_like(x, 3), m.full_like(x, 3, m.int32), m.full_like(x, x[0])],
+        [(2, 3)],
+    ),
     ("zeros", lambda m: [m.zeros((2, 3)), m.ones(3), m.zeros((), m.int8), m.ones((0, 2), m.bool_)], []),
     ("windows", lambda m: [f(n) for n in (5, 1) for f in (m.bartlett, m.hanning, m.hamming, m.blackman)], []),
-    ("asarray", lambda m, x: [m.asarray([1, 2.0]), m.asarray(x, dtype=m.float16), m.asarray(x, copy=True)], [(2,)]),
-    ("meshgrid", lambda m, a, b: [m.meshgrid(a, b), m.meshgrid(a, b, indexing="ij"), m.meshgrid(a, b, sparse=True)], [(3,), (2,)]),
-    ("fftfreq", lambda m: [m.fft.fftfreq(5), m.fft.fftfreq(6, 0.5), m.fft.rfftfreq(5), m.fft.rfftfreq(6, 2)], []),
-    ("finfo", lambda m: [f(m.finfo(t)) for t in (m.float32, m.float16, m.bfloat16) for f in (lambda i: i.min, lambda i: i.eps)], []),
+    (
+        "asarray",
+        lambda m, x: [m.asarray([1, 2.0]), m.asarray(x, dtype=m.float16), m.asarray(x, copy=True)],
+        [(2,)],
+    ),
+    (
+        "meshgrid",
+        lambda m, a, b: [m.meshgrid(a, b), m.meshgrid(a, b, indexing="ij"), m.meshgrid(a, b, sparse=True)],
+        [(3,), (2,)],
+    ),
+    (
+        "fftfreq",
+        lambda m: [m.fft.fftfreq(5), m.fft.fftfreq(6, 0.5), m.fft.rfftfreq(5), m.fft.rfftfreq(6, 2)],
+        [],
+    ),
+    (
+        "finfo",
+        lambda m: [
+            f(m.finfo(t))
+            for t in (m.float32, m.float16, m.bfloat16)
+            for f in (lambda i: i.min, lambda i: i.eps)
+        ],
+        [],
+    ),
     ("finfo", lambda m: [m.finfo(m.float32).smallest_normal, m.iinfo(m.int8).min, m.iinfo(m.uint32).max], []),
-    ("isdtype", lambda m: [m.isdtype(m.float32, "real floating"), m.isdtype(m.bool_, ("bool", "numeric"))], []),
+    (
+        "isdtype",
+        lambda m: [m.isdtype(m.float32, "real floating"), m.isdtype(m.bool_, ("bool", "numeric"))],
+        [],
+    ),
     ("issubdtype", lambda m: [m.issubdtype(m.int8, m.signedinteger), m.issubdtype(m.bool_, m.integer)], []),
     ("can_cast", lambda m: [m.can_cast(getattr(m, a), getattr(m, b)) for a in TYPES for b in TYPES], []),
-    ("result_type", lambda m: [str(m.result_type(getattr(m, a), getattr(m, b))).split(".")[-1].rstrip("_") for a in TYPES for b in TYPES], []),
+    (
+        "result_type",
+        lambda m: [
+            str(m.result_type(getattr(m, a), getattr(m, b))).split(".")[-1].rstrip("_")
+            for a in TYPES
+            for b in TYPES
+        ],
+        [],
+    ),
     ("broadcast_shapes", lambda m: [list(m.broadcast_shapes((3, 1), (4,), (2, 1, 1)))], []),
     ("from_fp8", lambda m: m.from_fp8(m.arange(256).astype(m.uint8), m.float32), []),
-]  # fmt: skip
+]
 TYPES = [
     "bool_",
     "int8",
@@ -74,135 +280,215 @@ SHAPES = [
     ("moveaxis", lambda m, x: [m.moveaxis(x, 0, -1), m.swapaxes(x, 0, 2)], [(2, 3, 4)]),
     ("pad", lambda m, x: [m.pad(x, 1), m.pad(x, (1, 2)), m.pad(x, [(1, 1), (2, 0)], "edge")], [(2, 3)]),
     ("pad", lambda m, x: m.pad(x, [(1, 0), (0, 2)], constant_values=3), [(2, 3)]),
-    ("pad", lambda m, x: [m.pad(x, n, mode) for n in (1, 2, 5) for mode in ("reflect", "symmetric")], [(3, 4)]),
-    ("repeat", lambda m, x: [m.repeat(x, 2), m.repeat(x, 2, 1), m.tile(x, 2), m.tile(x, (2, 1, 1))], [(2, 3)]),
-    ("reshape", lambda m, x: [m.reshape(x, (3, 2)), m.reshape(x, [2, -1]), m.unflatten(x, 1, (3, -1))], [(2, 3)]),
-    ("roll", lambda m, x: [m.roll(x, 2), m.roll(x, 1, 0), m.roll(x, (1, -1), (0, 1)), m.roll(x, (1, 2), 0)], [(3, 4)]),
+    (
+        "pad",
+        lambda m, x: [m.pad(x, n, mode) for n in (1, 2, 5) for mode in ("reflect", "symmetric")],
+        [(3, 4)],
+    ),
+    (
+        "repeat",
+        lambda m, x: [m.repeat(x, 2), m.repeat(x, 2, 1), m.tile(x, 2), m.tile(x, (2, 1, 1))],
+        [(2, 3)],
+    ),
+    (
+        "reshape",
+        lambda m, x: [m.reshape(x, (3, 2)), m.reshape(x, [2, -1]), m.unflatten(x, 1, (3, -1))],
+        [(2, 3)],
+    ),
+    (
+        "roll",
+        lambda m, x: [m.roll(x, 2), m.roll(x, 1, 0), m.roll(x, (1, -1), (0, 1)), m.roll(x, (1, 2), 0)],
+        [(3, 4)],
+    ),
     ("roll", lambda m, x: m.roll(x, 1, (0, 1)), [(3, 4)]),
-    ("split", lambda m, x: [m.split(x, 2), m.split(x, [1, 3]), m.split(x, 3, 1), m.unstack(x, axis=1)], [(4, 3)]),
+    (
+        "split",
+        lambda m, x: [m.split(x, 2), m.split(x, [1, 3]), m.split(x, 3, 1), m.unstack(x, axis=1)],
+        [(4, 3)],
+    ),
     ("stack", lambda m, x: [m.stack([x, x]), m.stack([x, x], -1)], [(2, 3)]),
     ("view", lambda m, x: [m.view(x, t) for t in (m.int32, m.float16, m.uint8, m.int64)], [(3, 4)]),
     ("view", lambda m, x: x.view(m.uint16).view(x.dtype), [(2, 4)]),
-    ("astype", lambda m, x: [m.astype(m.abs(x), t) for t in (m.int32, m.uint8, m.bool_, m.float16)], [(3, 4)]),
-]  # fmt: skip
+    (
+        "astype",
+        lambda m, x: [m.astype(m.abs(x), t) for t in (m.int32, m.uint8, m.bool_, m.float16)],
+        [(3, 4)],
+    ),
+]
 
 PLACES = [
-    ("take", lambda m, x: [m.take(x, m.array([0, 2])), m.take(x, m.array([[0, 1]]), 0), m.take(x, m.array([-1]), 1)], [(3, 4)]),
-    ("take_along_axis", lambda m, x: [m.take_along_axis(x, index(m, 1, 0, 2)[None], 1), m.take_along_axis(x, index(m, 0, 5), None)], [(3, 4)]),
+    (
+        "take",
+        lambda m, x: [
+            m.take(x, m.array([0, 2])),
+            m.take(x, m.array([[0, 1]]), 0),
+            m.take(x, m.array([-1]), 1),
+        ],
+        [(3, 4)],
+    ),
+    (
+        "take_along_axis",
+        lambda m, x: [
+            m.take_along_axis(x, index(m, 1, 0, 2)[None], 1),
+            m.take_along_axis(x, index(m, 0, 5), None),
+        ],
+        [(3, 4)],
+    ),
     ("take_along_axis", lambda m, x: m.take_along_axis(x, m.array([[3], [0], [1]])), [(3, 4)]),
-    ("put_along_axis", lambda m, x: m.put_along_axis(x, index(m, 0, 2)[None], m.array([[5, 6]]).astype(x.dtype), 1), [(1, 3)]),
-    ("put_along_axis", lambda m, x: m.put_along_axis(x, index(m, 0, 4), m.array([5, 6]).astype(x.dtype)), [(2, 3)]),
-    ("slice", lambda m, x: [m.slice(x, m.array([1]), (0,), (2, 3)), m.slice_update(x, x[:2], m.array([1]), (0,))], [(4, 3)]),
-    ("where", lambda m, x: [m.where(x, x, 0), m.where(x, 1, 2), m.where(x, 1, 2.5), m.where(True, x, 1)], [(3, 4)]),
-    ("searchsorted", lambda m, x: [m.searchsorted(m.sort(x), x), m.searchsorted(m.sort(x), x, "right")], [(6,)]),
+    (
+        "put_along_axis",
+        lambda m, x: m.put_along_axis(x, index(m, 0, 2)[None], m.array([[5, 6]]).astype(x.dtype), 1),
+        [(1, 3)],
+    ),
+    (
+        "put_along_axis",
+        lambda m, x: m.put_along_axis(x, index(m, 0, 4), m.array([5, 6]).astype(x.dtype)),
+        [(2, 3)],
+    ),
+    (
+        "slice",
+        lambda m, x: [m.slice(x, m.array([1]), (0,), (2, 3)), m.slice_update(x, x[:2], m.array([1]), (0,))],
+        [(4, 3)],
+    ),
+    (
+        "where",
+        lambda m, x: [m.where(x, x, 0), m.where(x, 1, 2), m.where(x, 1, 2.5), m.where(True, x, 1)],
+        [(3, 4)],
+    ),
+    (
+        "searchsorted",
+        lambda m, x: [m.searchsorted(m.sort(x), x), m.searchsorted(m.sort(x), x, "right")],
+        [(6,)],
+    ),
     ("unique", lambda m, x: [m.unique(x, 4), m.unique(x, 7, True, True, True, fill_value=0)], [(6,)]),
     ("partition", lambda m, x: [m.partition(x, 2)[..., 2], m.partition(x, 1, axis=0)[1]], [(3, 6)]),
-    ("argpartition", lambda m, x: m.take_along_axis(x, m.argpartition(x, 2, axis=-1)[..., 2:3], -1), [(3, 6)]),
+    (
+        "argpartition",
+        lambda m, x: m.take_along_axis(x, m.argpartition(x, 2, axis=-1)[..., 2:3], -1),
+        [(3, 6)],
+    ),
     ("topk", lambda m, x: [m.sort(m.topk(x, 2)), m.sort(m.topk(x, 2, axis=0), axis=0)], [(3, 6)]),
-    ("at", lambda m, x: [getattr(x.at[m.array([0, 0, 2])], n)(x[0]) for n in ("add", "subtract", "multiply", "maximum", "minimum")], [(3, 4)]),
-    ("index", lambda m, x: [x[1], x[..., 0], x[::-1], x[:, None, 1:3], x[m.array([0, -1])], x[m.array([0, 1]), m.array([2, 3])]], [(3, 4)]),
-]  # fmt: skip
+    (
+        "at",
+        lambda m, x: [
+            getattr(x.at[m.array([0, 0, 2])], n)(x[0])
+            for n in ("add", "subtract", "multiply", "maximum", "minimum")
+        ],
+        [(3, 4)],
+    ),
+    (
+        "index",
+        lambda m, x: [
+            x[1],
+            x[..., 0],
+            x[::-1],
+            x[:, None, 1:3],
+            x[m.array([0, -1])],
+            x[m.array([0, 1]), m.array([2, 3])],
+        ],
+        [(3, 4)],
+    ),
+]
 
 SUMS = [
     ("cumsum", lambda m, x: [f(x, 1, reverse=True) for f in (m.cumsum, m.cumprod, m.logcumsumexp)], [(3, 4)]),
-    ("cumsum", lambda m, x: [f(x, 0, inclusive=False) for f in (m.cumsum, m.cumprod, m.logcumsumexp)], [(3, 4)]),
+    (
+        "cumsum",
+        lambda m, x: [f(x, 0, inclusive=False) for f in (m.cumsum, m.cumprod, m.logcumsumexp)],
+        [(3, 4)],
+    ),
     ("cumsum", lambda m, x: [m.cumsum(x, 1, dtype=m.float32), m.cumprod(x, 0, dtype=m.int32)], [(3, 4)]),
     ("cummax", lambda m, x: [m.cummax(x, 1, reverse=True), m.cummin(x, 0, reverse=True)], [(3, 4)]),
-    ("exclusive cummax", lambda m, x: [m.cummax(x, 1, inclusive=False), m.cummin(x, 0, inclusive=False)], [(3, 4)]),
+    (
+        "exclusive cummax",
+        lambda m, x: [m.cummax(x, 1, inclusive=False), m.cummin(x, 0, inclusive=False)],
+        [(3, 4)],
+    ),
     ("diff", lambda m, x: [m.diff(x, 2), m.diff(x, 1, 0)], [(4, 5)]),
     ("var", lambda m, x: [m.var(x, 0, ddof=1), m.std(x, 1, True, 2), m.var(x, ddof=20)], [(3, 4)]),
-    ("var", lambda m, x: [x.var(correction=1), x.std(0, correction=1), x.var(ddof=1, correction=0)], [(3, 4)]),
+    (
+        "var",
+        lambda m, x: [x.var(correction=1), x.std(0, correction=1), x.var(ddof=1, correction=0)],
+        [(3, 4)],
+    ),
     ("count_nonzero", lambda m, x: m.count_nonzero(x, axis=0, keepdims=True), [(3, 4)]),
     ("minmax", lambda m, x: m.minmax(x, axis=0, keepdims=True), [(3, 4)]),
-    ("softmax", lambda m, x: [m.softmax(x, -1), m.softmax(x, -1, precise=True)], [(3, 4)]),
+    ("softmax of rows", lambda m, x: [m.softmax(x, -1), m.softmax(x, -1, precise=True)], [(3, 4)]),
     ("clip", lambda m, x: [m.clip(x, 1, 3), m.clip(x, None, 1), m.clip(x, x[0], None)], [(3, 4)]),
     ("clip", lambda m, x: m.clip(x, 0, 2.5), [(3, 4)]),
     ("round", lambda m, x: [m.round(x * 9, 1), m.round(x * 100, -1)], [(3,)]),
     ("nan_to_num", lambda m, x: [m.nan_to_num(x / 0, 1, 2, 3), m.nan_to_num(x / 0)], [(5,)]),
-    ("isclose", lambda m, x: [m.isclose(x, x + 1), m.allclose(x, x), m.isclose(x, x, equal_nan=True)], [(3,)]),
+    (
+        "isclose",
+        lambda m, x: [m.isclose(x, x + 1), m.allclose(x, x), m.isclose(x, x, equal_nan=True)],
+        [(3,)],
+    ),
     ("depends", lambda m, x: [m.depends(x, x + 1), m.depends([x], [x + 1])], [(2,)]),
-]  # fmt: skip
+]
 
 MATRICES = [
-    ("addmm", lambda m, c, a, b: [m.addmm(c, a, b, alpha=0.5, beta=2.0), m.addmm(c[0], a[0], b)], [(3, 5), (3, 4), (4, 5)]),
-    ("tensordot", lambda m, a, b: [m.tensordot(a, b, n) for n in (0, 1, 2, [[0], [1]], ((0,), (1,)))], [(3, 3), (3, 3)]),
-    ("einsum", lambda m, a, b: [m.einsum(s, a, b) for s in ("ij,jk->ik", "ij,jk", "...j,jk->...k")], [(3, 4), (4, 5)]),
-    ("einsum", lambda m, a: [m.einsum("ij->ji", a), m.einsum("ij->", a), m.einsum_path("ij,ij->", a, a)[0]], [(3, 4)]),
-    ("block_masked_mm", lambda m, a, b: m.block_masked_mm(a, b, 32, m.array([[True, False], [False, True]])), [(64, 64), (64, 64)]),
+    (
+        "addmm",
+        lambda m, c, a, b: [m.addmm(c, a, b, alpha=0.5, beta=2.0), m.addmm(c[0], a[0], b)],
+        [(3, 5), (3, 4), (4, 5)],
+    ),
+    (
+        "tensordot",
+        lambda m, a, b: [m.tensordot(a, b, n) for n in (0, 1, 2, [[0], [1]], ((0,), (1,)))],
+        [(3, 3), (3, 3)],
+    ),
+    (
+        "einsum",
+        lambda m, a, b: [m.einsum(s, a, b) for s in ("ij,jk->ik", "ij,jk", "...j,jk->...k")],
+        [(3, 4), (4, 5)],
+    ),
+    (
+        "einsum",
+        lambda m, a: [m.einsum("ij->ji", a), m.einsum("ij->", a), m.einsum_path("ij,ij->", a, a)[0]],
+        [(3, 4)],
+    ),
+    (
+        "block_masked_mm",
+        lambda m, a, b: m.block_masked_mm(a, b, 32, m.array([[True, False], [False, True]])),
+        [(64, 64), (64, 64)],
+    ),
     ("gather_mm", lambda m, a, b: m.gather_mm(a, b, index(m, 0, 1), index(m, 1, 0)), [(2, 3, 4), (2, 4, 5)]),
-    ("segmented_mm", lambda m, a, b: m.segmented_mm(a, b, m.array([[0, 2], [2, 6]], m.uint32)), [(3, 6), (6, 2)]),
+    (
+        "segmented_mm",
+        lambda m, a, b: m.segmented_mm(a, b, m.array([[0, 2], [2, 6]], m.uint32)),
+        [(3, 6), (6, 2)],
+    ),
     ("hadamard_transform", lambda m, x: [m.hadamard_transform(x), m.hadamard_transform(x, 2.0)], [(3, 24)]),
-    ("vecdot", lambda m, a, b: [m.vecdot(a, b, axis=0), m.vecdot(a.astype(m.complex64) * 1j, b)], [(3, 4), (3, 4)]),
+    (
+        "vecdot",
+        lambda m, a, b: [m.vecdot(a, b, axis=0), m.vecdot(a.astype(m.complex64) * 1j, b)],
+        [(3, 4), (3, 4)],
+    ),
     ("kron", lambda m, a, b: m.kron(a, b), [(2, 3), (3,)]),
-    ("conv1d", lambda m, x, w: [m.conv1d(x, w, 2, 1, 2, 1), m.conv_transpose1d(x, w, 2, 1, 1, 1)], [(2, 10, 4), (6, 3, 4)]),
+    (
+        "conv1d",
+        lambda m, x, w: [m.conv1d(x, w, 2, 1, 2, 1), m.conv_transpose1d(x, w, 2, 1, 1, 1)],
+        [(2, 10, 4), (6, 3, 4)],
+    ),
     ("conv1d", lambda m, x, w: m.conv1d(x, w, groups=2), [(2, 10, 4), (6, 3, 2)]),
     ("conv2d", lambda m, x, w: m.conv2d(x, w, (2, 1), (1, 0), (1, 2), 2), [(2, 8, 9, 4), (6, 3, 2, 2)]),
-    ("conv2d", lambda m, x, w: m.conv_transpose2d(x, w, 2, 1, output_padding=(1, 0)), [(2, 4, 5, 4), (6, 3, 2, 4)]),
-    ("conv3d", lambda m, x, w: [m.conv3d(x, w, padding=1), m.conv_transpose3d(x, w, 2)], [(1, 4, 5, 6, 2), (3, 2, 3, 2, 2)]),
-    ("conv_general", lambda m, x, w: m.conv_general(x, w, 1, ([1, 0], [2, 1]), 1, (2, 1), 1, True), [(2, 5, 4, 3), (4, 2, 2, 3)]),
+    (
+        "conv2d",
+        lambda m, x, w: m.conv_transpose2d(x, w, 2, 1, output_padding=(1, 0)),
+        [(2, 4, 5, 4), (6, 3, 2, 4)],
+    ),
+    (
+        "conv3d",
+        lambda m, x, w: [m.conv3d(x, w, padding=1), m.conv_transpose3d(x, w, 2)],
+        [(1, 4, 5, 6, 2), (3, 2, 3, 2, 2)],
+    ),
+    (
+        "conv_general",
+        lambda m, x, w: m.conv_general(x, w, 1, ([1, 0], [2, 1]), 1, (2, 1), 1, True),
+        [(2, 5, 4, 3), (4, 2, 2, 3)],
+    ),
     ("convolve", lambda m, a, b: [m.convolve(a, b, k) for k in ("full", "same", "valid")], [(8,), (3,)]),
-]  # fmt: skip
+]
 
-
-def positive(m, x):
-    """A symmetric matrix with eigenvalues of at least 4."""
-    return x @ m.swapaxes(x, -1, -2) + 4 * m.eye(x.shape[-1])
-
-
-LINALG = [
-    ("norm", lambda m, x: [m.linalg.norm(x, **cpu(m)), m.linalg.norm(x, None, 1, True)], [(3, 4)]),
-    ("norm", lambda m, x: [m.linalg.norm(x, o, 1) for o in (0, 1, 2, 3, m.inf, -m.inf)], [(3, 4)]),
-    ("norm", lambda m, x: [m.linalg.norm(x, o, (0, 1), **cpu(m)) for o in ("fro", 1, -1, 2, -2, m.inf, "nuc")], [(3, 4)]),
-    ("qr", lambda m, x: [m.abs(part) for part in m.linalg.qr(x, **cpu(m))], [(4, 3)]),
-    ("svd", lambda m, x: [m.linalg.svd(x, compute_uv=False, **cpu(m)), m.linalg.svd(x, **cpu(m))[1]], [(2, 4, 3)]),
-    ("inv", lambda m, x: [f(positive(m, x), **cpu(m)) for f in (m.linalg.inv, m.linalg.pinv, m.linalg.det)], [(4, 4)]),
-    ("pinv", lambda m, x: m.linalg.pinv(x, **cpu(m)), [(4, 3)]),
-    ("slogdet", lambda m, x: m.linalg.slogdet(x, **cpu(m)), [(2, 3, 3)]),
-    ("cholesky", lambda m, x: [m.linalg.cholesky(positive(m, x), u, **cpu(m)) for u in (False, True)], [(4, 4)]),
-    ("cholesky_inv", lambda m, x: m.linalg.cholesky_inv(m.tril(positive(m, x)), **cpu(m)), [(4, 4)]),
-    ("eigh", lambda m, x: [m.linalg.eigvalsh(positive(m, x), **cpu(m)), m.linalg.eigh(positive(m, x), "U", **cpu(m))[0]], [(4, 4)]),
-    ("eig", lambda m, x: [m.sort(m.abs(m.linalg.eigvals(x, **cpu(m)))), m.linalg.eig(x, **cpu(m))[1] * 0], [(4, 4)]),
-    ("solve", lambda m, x: [m.linalg.solve(positive(m, x), y, **cpu(m)) for y in (x[0], x)], [(4, 4)]),
-    ("solve_triangular", lambda m, x: m.linalg.solve_triangular(m.triu(positive(m, x)), x, upper=True, **cpu(m)), [(4, 4)]),
-    ("tri_inv", lambda m, x: [m.linalg.tri_inv(f(positive(m, x)), u, **cpu(m)) for f, u in ((m.tril, False), (m.triu, True))], [(4, 4)]),
-    ("lu", lambda m, x: [m.linalg.lu(x, **cpu(m)), m.linalg.lu_factor(x, **cpu(m))], [(4, 3)]),
-    ("cross", lambda m, a, b: [m.linalg.cross(a, b), m.linalg.cross(a[:, :2], b[:, :2])], [(2, 3), (2, 3)]),
-    ("cross", lambda m, a, b: m.linalg.cross(a, b, axis=0), [(3, 2), (3, 2)]),
-]  # fmt: skip
-
-FFT = [
-    *(
-        (f"fft.{n}", lambda m, x, n=n: [getattr(m.fft, n)(x), getattr(m.fft, n)(x, 6), getattr(m.fft, n)(x, 3, 0), *(getattr(m.fft, n)(x, norm=k) for k in ("ortho", "forward"))], [(4, 5)])
-        for n in ("fft", "ifft", "rfft", "irfft")
-    ),
-    *(
-        (f"fft.{n}", lambda m, x, n=n: [getattr(m.fft, n)(x), getattr(m.fft, n)(x, (3, 4), (-2, -1)), getattr(m.fft, n)(x, axes=(0, 1)), getattr(m.fft, n)(x, norm="ortho")], [(3, 4, 5)])
-        for n in ("fft2", "ifft2", "fftn", "ifftn", "rfft2", "rfftn", "irfft2", "irfftn")
-    ),
-    ("fft.fftshift", lambda m, x: [m.fft.fftshift(x), m.fft.ifftshift(x, 0), m.fft.fftshift(x, (0, 1))], [(3, 4)]),
-    ("fft.stft", lambda m, x: [m.fft.stft(x, 16), m.fft.stft(x, 16, 4, 8), m.fft.stft(x, 16, center=False)], [(64,)]),
-    ("fft.stft", lambda m, x: [m.fft.stft(x, 16, onesided=False), m.fft.stft(x, 16, pad_mode="constant", norm="ortho")], [(2, 64)]),
-    ("fft.istft", lambda m, x: [m.fft.istft(m.fft.stft(x, 16)), m.fft.istft(m.fft.stft(x, 16), length=50)], [(64,)]),
-]  # fmt: skip
-
-
-def attention(m, q, k, v, **options):
-    return m.fast.scaled_dot_product_attention(q, k, v, scale=0.3, **options)
-
-
-def rope(m, x, dims=8, **options):
-    return m.fast.rope(x, dims, **{"traditional": False, "base": 1e4, "scale": 1.0, "offset": 0, **options})
-
-
-FAST = [
-    ("fast.layer_norm", lambda m, x, w, b: [m.fast.layer_norm(x, *p, 1e-5) for p in ((w, b), (w, None), (None, None))], [(2, 3, 8), (8,), (8,)]),
-    ("fast.rms_norm", lambda m, x, w: [m.fast.rms_norm(x, w, 1e-5), m.fast.rms_norm(x, None, 1e-5)], [(2, 3, 8), (8,)]),
-    ("fast.rope", lambda m, x: [rope(m, x, traditional=t, scale=s, offset=o) for t in (True, False) for s in (1.0, 0.5) for o in (0, 3)], [(2, 4, 3, 8)]),
-    ("fast.rope", lambda m, x: [rope(m, x, 4, base=100.0), rope(m, x, offset=m.array([1, 2])), rope(m, x, base=None, freqs=m.array([1.0, 2, 3, 4]))], [(2, 4, 3, 8)]),
-    ("fast.attention", lambda m, q, k, v: [attention(m, q, k, v), attention(m, q, k, v, mask="causal")], [(2, 4, 5, 8), (2, 2, 6, 8), (2, 2, 6, 8)]),
-    ("fast.attention", lambda m, q, k, v: [attention(m, q, k, v, mask=m.tri(5, 6, dtype=m.bool_)), attention(m, q, k, v, mask=m.ones((5, 6), q.dtype)), attention(m, q, k, v, sinks=m.ones((4,), q.dtype))], [(2, 4, 5, 8), (2, 2, 6, 8), (2, 2, 6, 8)]),
-    ("fast.cross_entropy", lambda m, x: m.fast.cross_entropy(x, m.array([0, 3, 1])), [(3, 5)]),
-    ("fast.gated_delta_update", lambda m, q, k, v, g, b: m.fast.gated_delta_update(q, k, v, m.sigmoid(g), m.sigmoid(b)), [(1, 4, 2, 32)] * 3 + [(1, 4, 2)] * 2),
-]  # fmt: skip
 
 CALLS = [*MAKING, *SHAPES, *PLACES, *SUMS, *MATRICES, *LINALG, *FFT, *FAST]

@@ -1,4 +1,4 @@
-"""Where answers differ from those of MLX: by the name of a call and the type of its operands, with the reason.
+"""Where answers differ from those of MLX: by the name of a call and the type of its operands, and why.
 
 A difference that is gone fails its test, so that no entry outlives what it tells of. What MLX refuses is not
 compared, and not listed.
@@ -9,8 +9,8 @@ UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
 INTEGERS = ["int8", "int16", "int32", "int64", *UNSIGNED]
 HALVES = ["float16", "bfloat16"]
 
-# Functions, order and tests of complex numbers are refused here: they have arithmetic, sums, products, and Fourier
-# transforms. The message says what it got.
+# Functions, order and tests of complex numbers are refused here: they have arithmetic, sums, products and
+# Fourier transforms. The message says what it got.
 COMPLEX = "got complex64"
 
 _TABLE = [
@@ -38,4 +38,5 @@ GRADIENTS = {
     "full_like": "MLX gives the elements of another array",
     "conv_general": "MLX's is not of the shape of the input",
 }
-# Of fp4, the words differ in the sign of what is rounded to zero: MLX has the sign on a GPU, and drops it on the CPU.
+# Of fp4, MLX drops the sign of what is rounded to zero on the CPU, and takes the first of two that are as
+# near; here the sign stays, and the even one is taken.

@@ -23,8 +23,7 @@ ALIKE = {
 
 
 def functions(module):
-    """Of a module of stubs, the forms (lists of `ast.arguments`) of each function, methods as `array.name`."""
-    found = {}
+    """Of a module of stubs, the forms (`ast.arguments`) of each function, methods as `array.name`."""
     found = {}
     for node in ast.parse((CORE / f"{module or '__init__'}.pyi").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):
