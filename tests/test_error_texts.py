@@ -108,7 +108,7 @@ MOVES = {
     "inner": lambda: pb.inner(pb.zeros(2), pb.zeros(3)),
     "clip": lambda: pb.clip(pb.zeros(2)),
     "where": lambda: pb.where(pb.zeros(2), pb.zeros(3), pb.zeros(4)),
-    "view": lambda: pb.view(pb.zeros(2), pb.int8),
+    "view": lambda: pb.view(pb.zeros(2, pb.int8), pb.int32),
     "arange": lambda: pb.arange(0, 1, 0),
 }
 

@@ -33,7 +33,7 @@ CASES = [
     (lambda: pb.add(pb.zeros(2), None), TypeError, r"\[array\]"),
     (lambda: pb.bitwise_and(pb.zeros(2), 1.0), TypeError, r"\[bitwise_and\] expected"),
     (lambda: -pb.array(True), TypeError, r"\[negative\]"),
-    (lambda: pb.view(pb.zeros(2), pb.int8), ValueError, r"\[view\]"),
+    (lambda: pb.view(pb.zeros(2, pb.int8), pb.int32), ValueError, r"\[view\]"),
     (lambda: pb.arange(0, 1, 0), ValueError, r"\[arange\]"),
     (lambda: pb.take(pb.zeros(3), pb.zeros(1)), TypeError, r"\[take\]"),
     (lambda: pb.random.normal(key=pb.zeros(2)), ValueError, r"key"),

@@ -280,7 +280,7 @@ SPECIAL = {
 ALIASES = {
     "acos": "arccos", "acosh": "arccosh", "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan",
     "atan2": "arctan2", "atanh": "arctanh", "concat": "concatenate", "permute_dims": "transpose",
-    "pow": "power", "asarray": "array", "jacobian": "jacrev", "remat": "checkpoint",
+    "pow": "power", "jacobian": "jacrev", "remat": "checkpoint",
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from pullback import debug as debug
 from pullback import tree as tree
 from pullback import utils as utils
 from pullback._callback import ShapeDtypeStruct, io_callback
+from pullback._convert import asarray
 from pullback._core import *  # noqa: F403
 from pullback._core import __version__, array, concatenate, power, transpose
 from pullback._core import fast as fast
@@ -84,7 +85,6 @@ newaxis = None
 # Other names of the same functions: those of the array API, as MLX has them.
 acos, acosh, asin, asinh = _core.arccos, _core.arccosh, _core.arcsin, _core.arcsinh
 atan, atan2, atanh = _core.arctan, _core.arctan2, _core.arctanh
-asarray = array
 matrix_norm = vars(_core)["linalg"].norm
 bitwise_left_shift, bitwise_right_shift = _core.left_shift, _core.right_shift
 concat = concatenate

@@ -378,14 +378,14 @@ class array:
         """
     def cumprod(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
-        Running product along an axis.
+        Running product along an axis, as `cumsum`.
 
         >>> pb.cumprod(pb.array([1, 2, 3]))
         array([1, 2, 6], dtype=int32)
         """
     def cumsum(self, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
         """
-        Running sum along an axis (over all elements, if none is named).
+        Running sum along an axis (over all elements, if none is named), of the elements as `dtype`, if one is given.
 
         >>> pb.cumsum(pb.array([1, 2, 3]))
         array([1, 3, 6], dtype=int32)
@@ -475,9 +475,9 @@ class array:
         """As the function."""
     def squeeze(self, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
         """Axes of size 1 taken out; all of them, if none is named."""
-    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
+    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
         """
-        Standard deviation over axes; `ddof` is taken off the count.
+        Standard deviation over axes; `correction` or else `ddof` is taken off the count.
 
         >>> pb.std(pb.array([1.0, 3.0])).item()
         1.0
@@ -500,9 +500,9 @@ class array:
         """
     def transpose(self, /, *axes: int | Sequence[int] | None, stream: _StreamOrDevice = None) -> array:
         """The axes in another order; in reverse, if none is named."""
-    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
+    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
         """
-        Variance over axes; `ddof` is taken off the count.
+        Variance over axes, real of complex numbers; `correction` or else `ddof` is taken off the count.
 
         >>> pb.var(pb.array([1.0, 3.0])).item()
         1.0
@@ -730,9 +730,9 @@ def _imported(content: bytes) -> tuple[str, list[tuple[int, list[str], Any]]]: .
 def _pending(outs: list[array], given: list[array]) -> tuple[list[Any], list[Any], list[Any]]: ...
 def _branch(fun: Callable[..., Any], taken: array, *operands: Any) -> Any: ...
 
-def abs(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def abs(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `|x|`; of complex numbers in `float32`. Its derivative at 0 is 0."""
-def add(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def add(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sum, with broadcasting."""
 def addmm(c: _ArrayLike, a: _ArrayLike, b: _ArrayLike, /, alpha: float = 1.0, beta: float = 1.0, *, stream: _StreamOrDevice = None) -> array:
     """`alpha * (a @ b) + beta * c`."""
@@ -757,7 +757,7 @@ def any(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: boo
     >>> pb.any(pb.array([0, 1])).item()
     True
     """
-def arange(start: _Scalar, stop: _Scalar | None = None, step: _Scalar | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+def arange(start: _Scalar = None, stop: _Scalar | None = None, step: _Scalar | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     `arange(stop)` or `arange(start, stop, step)`: numbers at equal distances, without `stop`.
 
@@ -766,19 +766,19 @@ def arange(start: _Scalar, stop: _Scalar | None = None, step: _Scalar | None = N
     >>> pb.arange(1.0, 2.0, 0.5)
     array([1. , 1.5], dtype=float32)
     """
-def arccos(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arccos(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse cosine."""
-def arccosh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arccosh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic cosine."""
-def arcsin(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arcsin(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse sine."""
-def arcsinh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arcsinh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic sine."""
-def arctan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arctan(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse tangent."""
-def arctan2(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arctan2(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise angle of the point with height `a` and width `b`, with broadcasting."""
-def arctanh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def arctanh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse hyperbolic tangent."""
 def argmax(a: _ArrayLike, /, axis: None | int = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -808,7 +808,7 @@ def argsort(a: _ArrayLike, /, axis: None | int = -1, *, stream: _StreamOrDevice 
     >>> pb.argsort(pb.array([3, 1, 2]))
     array([1, 2, 0], dtype=uint32)
     """
-def array_equal(a: _ArrayLike, b: _ArrayLike, *, equal_nan: bool = False, stream: _StreamOrDevice = None) -> array:
+def array_equal(a: _ArrayLike, b: _ArrayLike, equal_nan: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
     Whether two arrays have one shape and equal elements.
 
@@ -863,13 +863,13 @@ def bartlett(M: int, *, stream: _StreamOrDevice = None) -> array:
     >>> pb.bartlett(5)
     array([0. , 0.5, 1. , 0.5, 0. ], dtype=float32)
     """
-def bitwise_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def bitwise_and(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise and of bits, with broadcasting."""
-def bitwise_invert(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def bitwise_invert(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise exchange of zeros and ones; of booleans, `not`."""
-def bitwise_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def bitwise_or(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise or of bits, with broadcasting."""
-def bitwise_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def bitwise_xor(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise exclusive or of bits, with broadcasting."""
 def blackman(M: int, *, stream: _StreamOrDevice = None) -> array:
     """Blackman's window of `M` samples: `0.42 - 0.5 cos(2 pi n / (M - 1)) + 0.08 cos(4 pi n / (M - 1))`."""
@@ -911,7 +911,7 @@ def can_cast(from_: array | _DtypeLike, to: _DtypeLike) -> bool:
     >>> pb.can_cast(pb.int64, pb.float16), pb.can_cast(pb.float32, pb.float16)
     (True, False)
     """
-def ceil(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def ceil(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smallest integer that is not below."""
 def checkpoint_name(x: Any, name: str) -> Any:
     """
@@ -1046,9 +1046,9 @@ def convolve(a: _ArrayLike, v: _ArrayLike, /, mode: str = 'full', *, stream: _St
     >>> pb.convolve(pb.array([1.0, 2.0, 3.0]), pb.array([1.0, 1.0]))
     array([1., 3., 5., 3.], dtype=float32)
     """
-def cos(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def cos(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise cosine."""
-def cosh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def cosh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic cosine."""
 def count_nonzero(a: _ArrayLike, /, *, axis: None | int | Sequence[int] = None, keepdims: bool = False, stream: _StreamOrDevice = None) -> array:
     """
@@ -1071,16 +1071,16 @@ def cummin(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, 
     >>> pb.cummin(pb.array([3, 1, 2]))
     array([3, 1, 1], dtype=int32)
     """
-def cumprod(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
+def cumprod(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, dtype: _DtypeLike | None = None, stream: _StreamOrDevice = None) -> array:
     """
-    Running product along an axis.
+    Running product along an axis, as `cumsum`.
 
     >>> pb.cumprod(pb.array([1, 2, 3]))
     array([1, 2, 6], dtype=int32)
     """
-def cumsum(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
+def cumsum(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, dtype: _DtypeLike | None = None, stream: _StreamOrDevice = None) -> array:
     """
-    Running sum along an axis (over all elements, if none is named).
+    Running sum along an axis (over all elements, if none is named), of the elements as `dtype`, if one is given.
 
     >>> pb.cumsum(pb.array([1, 2, 3]))
     array([1, 3, 6], dtype=int32)
@@ -1165,7 +1165,7 @@ def disable_compile() -> None:
     called
     >>> pb.enable_compile()
     """
-def divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def divide(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient, with broadcasting. Integers and booleans are divided as `float32`."""
 def divmod(a: _ArrayLike, b: _ArrayLike, stream: _StreamOrDevice = None) -> tuple[array, array]:
     """
@@ -1196,11 +1196,11 @@ def enable_compile() -> None:
 
     >>> pb.enable_compile()
     """
-def equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def equal(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a == b`, with broadcasting."""
-def erf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def erf(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise error function."""
-def erfinv(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def erfinv(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise inverse of the error function."""
 def eval(*args: Any) -> None:
     """
@@ -1210,9 +1210,9 @@ def eval(*args: Any) -> None:
     >>> y = x * 2
     >>> pb.eval(y)
     """
-def exp(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def exp(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `e ** x`."""
-def exp2(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def exp2(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `2 ** x`."""
 def expand_dims(a: _ArrayLike, /, axis: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1226,7 +1226,7 @@ def explain(fun: Callable[..., Any], *args: Any) -> str:
     The plan by which the arrays that `fun(*args)` returns would be computed, for a person to read. Instead of a
     function, arrays and trees of them may be given.
     """
-def expm1(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def expm1(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `e ** x - 1`, exact near 0."""
 def eye(n: int, m: int | None = None, k: int = 0, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1250,12 +1250,12 @@ def flip(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: _
     >>> pb.flip(pb.array([1, 2, 3]))
     array([3, 2, 1], dtype=int32)
     """
-def floor(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def floor(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise largest integer that is not above."""
-def floor_divide(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def floor_divide(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient rounded down, with broadcasting."""
-def from_dlpack(value: Any) -> array:
-    """An array from another library's tensor, by copy."""
+def from_dlpack(x: _ArrayLike, /, *, copy: _ArrayLike = None) -> array:
+    """An array from another library's tensor, by copy: `copy=False` is refused but for arrays of our own."""
 def from_fp8(x: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     The numbers of E4M3 codes in `uint8`, in `bfloat16` unless `dtype` says otherwise.
@@ -1349,9 +1349,9 @@ def get_peak_memory() -> int:
     >>> pb.get_peak_memory() >= pb.get_active_memory()
     True
     """
-def greater(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def greater(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a > b`, with broadcasting."""
-def greater_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def greater_equal(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a >= b`, with broadcasting."""
 def hadamard_transform(a: _ArrayLike, scale: float | None = None, stream: _StreamOrDevice = None) -> array:
     """
@@ -1410,11 +1410,11 @@ def is_available(device: _StreamOrDevice) -> bool:
     """
 def isclose(a: _ArrayLike, b: _ArrayLike, /, rtol: float = 1e-05, atol: float = 1e-08, *, equal_nan: bool = False, stream: _StreamOrDevice = None) -> array:
     """Whether elements of two arrays are nearly equal, each by each."""
-def isfinite(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def isfinite(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are neither infinite nor not a number."""
-def isinf(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def isinf(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are infinite."""
-def isnan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def isnan(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Whether elements are not a number."""
 def isneginf(a: _ArrayLike, stream: _StreamOrDevice = None) -> array:
     """
@@ -1446,11 +1446,11 @@ def kron(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> arr
     >>> pb.kron(pb.array([1, 2]), pb.array([1, 10]))
     array([ 1, 10,  2, 20], dtype=int32)
     """
-def left_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def left_shift(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the left, with broadcasting; what leaves the word is lost."""
-def less(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def less(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a < b`, with broadcasting."""
-def less_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def less_equal(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a <= b`, with broadcasting."""
 def linear_transpose(fun: Callable[..., Any], *primals: Any) -> Callable[[Any], tuple[Any, ...]]:
     """
@@ -1477,22 +1477,22 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> y.item(), f_jvp(pb.array(1.0)).item(), f_jvp(pb.array(0.5)).item()
     (8.0, 12.0, 6.0)
     """
-def linspace(start: float, stop: float, num: int = 50, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+def linspace(start: float, stop: float, num: int = 50, endpoint: _ArrayLike = True, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
-    Numbers at equal distances from `start` to `stop`, both included.
+    Numbers at equal distances from `start` to `stop`, both included; without `endpoint`, the last is left out of `num + 1`.
 
     >>> pb.linspace(0, 1, 3)
     array([0. , 0.5, 1. ], dtype=float32)
     """
-def log(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def log(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise natural logarithm."""
-def log10(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def log10(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logarithm to base 10."""
-def log1p(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def log1p(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `log(1 + x)`, exact near 0."""
-def log2(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def log2(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logarithm to base 2."""
-def logaddexp(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def logaddexp(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `log(e ** a + e ** b)`, with broadcasting, without overflow."""
 def logcumsumexp(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = False, inclusive: bool = True, stream: _StreamOrDevice = None) -> array:
     """
@@ -1501,11 +1501,11 @@ def logcumsumexp(a: _ArrayLike, /, axis: None | int = None, *, reverse: bool = F
     >>> pb.logcumsumexp(pb.array([1000.0, 1000.0]))[0].item()
     1000.0
     """
-def logical_and(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def logical_and(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a and b`, with broadcasting. Numbers are compared with 0."""
-def logical_not(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def logical_not(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `not a`. Numbers are compared with 0."""
-def logical_or(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def logical_or(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a or b`, with broadcasting. Numbers are compared with 0."""
 def logical_xor(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1542,7 +1542,7 @@ def max(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: boo
     >>> pb.max(pb.array([2, 5, 3])).item()
     5
     """
-def maximum(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def maximum(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise larger one, with broadcasting; NaN if either is. Equal operands share the derivative."""
 def mean(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1575,7 +1575,7 @@ def min(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: boo
     >>> pb.min(pb.array([2, 5, 3])).item()
     2
     """
-def minimum(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def minimum(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise smaller one, with broadcasting; NaN if either is. Equal operands share the derivative."""
 def minmax(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> tuple[array, array]:
     """
@@ -1591,7 +1591,7 @@ def moveaxis(a: _ArrayLike, /, source: int, destination: int, *, stream: _Stream
     >>> pb.moveaxis(pb.zeros((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-def multiply(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def multiply(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise product, with broadcasting."""
 def nan_to_num(a: _ArrayLike, nan: float = 0, posinf: float | None = None, neginf: float | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1601,7 +1601,7 @@ def nan_to_num(a: _ArrayLike, nan: float = 0, posinf: float | None = None, negin
     >>> pb.nan_to_num(pb.array([1.0, pb.nan, pb.inf]), posinf=9)
     array([1., 0., 9.], dtype=float32)
     """
-def negative(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def negative(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `-x`."""
 def new_stream(device: _StreamOrDevice) -> Stream:
     """
@@ -1629,7 +1629,7 @@ def new_thread_unsafe_stream(device: _StreamOrDevice) -> Stream:
     >>> pb.sum(pb.ones(3), stream=pb.new_thread_unsafe_stream(pb.cpu)).item()
     3.0
     """
-def not_equal(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def not_equal(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a != b`, with broadcasting."""
 def ones(shape: int | Sequence[int], dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1651,7 +1651,7 @@ def outer(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) ->
 def pad(a: _ArrayLike, pad_width: int | Sequence[int] | Sequence[tuple[int, int]], mode: str = 'constant', constant_values: _ArrayLike = 0, *, stream: _StreamOrDevice = None) -> array:
     """
     More elements around those of the array: `pad_width` is a number, a pair, or a pair for each axis; `mode` is
-    `"constant"` or `"edge"`.
+    `"constant"`, `"edge"`, or that of a mirror, which repeats the ends (`"symmetric"`) or not (`"reflect"`).
 
     >>> pb.pad(pb.array([1, 2]), (1, 2))
     array([0, 1, 2, 0, 0], dtype=int32)
@@ -1666,7 +1666,7 @@ def partition(a: _ArrayLike, /, kth: int, axis: None | int = -1, *, stream: _Str
     """
 def positive(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """The elements as they are."""
-def power(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def power(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `a ** b`, with broadcasting. Integers wrap."""
 def prod(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1759,7 +1759,7 @@ def real(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     >>> pb.real(pb.array([1 + 2j]))
     array([1.], dtype=float32)
     """
-def reciprocal(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def reciprocal(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / x`."""
 def relu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1768,7 +1768,7 @@ def relu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     >>> pb.relu(pb.array([-1.0, 2.0]))
     array([0., 2.], dtype=float32)
     """
-def remainder(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def remainder(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise remainder of the division rounded down, with broadcasting: it has the sign of the divisor."""
 def repeat(array: _ArrayLike, repeats: int, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1801,7 +1801,7 @@ def result_type(*arrays_and_dtypes: array | _DtypeLike) -> Dtype:
     >>> pb.result_type(pb.float16, pb.bfloat16)
     pullback.float32
     """
-def right_shift(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def right_shift(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise bits moved to the right, with broadcasting; signed integers keep their sign."""
 def roll(a: _ArrayLike, shift: int | Sequence[int], axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1817,7 +1817,7 @@ def round(a: _ArrayLike, /, decimals: int = 0, *, stream: _StreamOrDevice = None
     >>> pb.round(pb.array([1.25, 2.5]))
     array([1., 2.], dtype=float32)
     """
-def rsqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def rsqrt(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `1 / sqrt(x)`."""
 def searchsorted(sorted_sequence: _ArrayLike, values: _ArrayLike, /, side: str = 'left', *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1867,15 +1867,15 @@ def set_memory_limit(limit: int) -> int:
     >>> pb.set_memory_limit(before)
     1073741824
     """
-def sigmoid(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def sigmoid(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise logistic function `1 / (1 + e ** -x)`."""
-def sign(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def sign(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sign: -1, 0 or 1."""
 def silu(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
     """`a * sigmoid(a)`."""
-def sin(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def sin(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise sine."""
-def sinh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def sinh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic sine."""
 def slice(a: _ArrayLike, start_indices: _ArrayLike, axes: int | Sequence[int], slice_size: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1914,9 +1914,9 @@ def split(a: _ArrayLike, /, indices_or_sections: int | Sequence[int], axis: int 
     >>> pb.split(pb.arange(4), 2)
     [array([0, 1], dtype=int32), array([2, 3], dtype=int32)]
     """
-def sqrt(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def sqrt(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise square root."""
-def square(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def square(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise `x * x`."""
 def squeeze(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1933,9 +1933,9 @@ def stack(arrays: Sequence[_ArrayLike] | array, axis: int = 0, *, stream: _Strea
     array([[1, 2],
            [3, 4]], dtype=int32)
     """
-def std(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
+def std(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
     """
-    Standard deviation over axes; `ddof` is taken off the count.
+    Standard deviation over axes; `correction` or else `ddof` is taken off the count.
 
     >>> pb.std(pb.array([1.0, 3.0])).item()
     1.0
@@ -1956,7 +1956,7 @@ def stream(s: _StreamOrDevice) -> StreamContext:
     >>> y.item()
     1.0
     """
-def subtract(a: _ArrayLike, b: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def subtract(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise difference, with broadcasting."""
 def sum(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1986,11 +1986,16 @@ def take(a: _ArrayLike, /, indices: _ArrayLike, axis: None | int = None, *, stre
     >>> pb.take(pb.array([5, 6, 7]), pb.array([2, 0]))
     array([7, 5], dtype=int32)
     """
-def take_along_axis(a: _ArrayLike, /, indices: _ArrayLike, axis: None | int = None, *, stream: _StreamOrDevice = None) -> array:
-    """The element at each position along an axis."""
-def tan(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def take_along_axis(a: _ArrayLike, /, indices: _ArrayLike, axis: None | int = -1, *, stream: _StreamOrDevice = None) -> array:
+    """
+    The element at each position along an axis; of the flattened array, if that is `None`.
+
+    >>> pb.take_along_axis(pb.array([[5, 6, 7]]), pb.array([[2, 0]]))
+    array([[7, 5]], dtype=int32)
+    """
+def tan(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise tangent."""
-def tanh(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def tanh(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise hyperbolic tangent."""
 def tensordot(a: _ArrayLike, b: _ArrayLike, /, axes: int | Sequence[Sequence[int]] = 2, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -2021,9 +2026,9 @@ def topk(a: _ArrayLike, /, k: int, axis: None | int = -1, *, stream: _StreamOrDe
     >>> pb.topk(pb.array([3, 1, 2]), 2)
     array([2, 3], dtype=int32)
     """
-def trace(a: _ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, *, stream: _StreamOrDevice = None) -> array:
+def trace(a: _ArrayLike, /, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
-    The sum of a diagonal.
+    The sum of a diagonal, of its elements as `dtype`, if one is given.
 
     >>> pb.trace(pb.array([[1, 2], [3, 4]])).item()
     5
@@ -2059,7 +2064,7 @@ def triu(x: _ArrayLike, k: int = 0, *, stream: _StreamOrDevice = None) -> array:
     array([[1, 1],
            [0, 1]], dtype=int32)
     """
-def trunc(a: _ArrayLike, /, *, stream: _StreamOrDevice = None) -> array:
+def trunc(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise nearest integer on the way to 0."""
 def unflatten(a: _ArrayLike, /, axis: int, shape: int | Sequence[int], *, stream: _StreamOrDevice = None) -> array:
     """
@@ -2075,9 +2080,9 @@ def unstack(x: _ArrayLike, /, *, axis: int = 0, stream: _StreamOrDevice = None) 
     >>> pb.unstack(pb.array([[1, 2], [3, 4]]))
     (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
     """
-def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, stream: _StreamOrDevice = None) -> array:
+def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
     """
-    Variance over axes; `ddof` is taken off the count.
+    Variance over axes, real of complex numbers; `correction` or else `ddof` is taken off the count.
 
     >>> pb.var(pb.array([1.0, 3.0])).item()
     1.0
@@ -2091,7 +2096,7 @@ def vecdot(a: _ArrayLike, b: _ArrayLike, /, *, axis: int = -1, stream: _StreamOr
     """
 def view(a: _ArrayLike, dtype: _DtypeLike, *, stream: _StreamOrDevice = None) -> array:
     """
-    The same bytes read as elements of another type of the same size.
+    The same bytes read as elements of another type, of which a last axis holds more or fewer if they are of another size.
 
     >>> pb.view(pb.array(1.0), pb.int32).item() == 0x3F800000
     True
@@ -2164,7 +2169,7 @@ class random:
     def gumbel(shape: int | Sequence[int] = (), dtype: _DtypeLike | None = None, key: array | None = None, *, stream: _StreamOrDevice = None) -> array:
         """Numbers of the standard Gumbel distribution."""
     @staticmethod
-    def key(seed: int, /) -> array:
+    def key(seed: int) -> array:
         """
         A key from a seed.
 
@@ -2209,7 +2214,7 @@ class random:
         True
         """
     @staticmethod
-    def seed(seed: int, /) -> None:
+    def seed(seed: int) -> None:
         """
         Sets the global state.
 

@@ -311,9 +311,9 @@ def test_cross_is_numpys(dtype, a, b, axis):
     close(got, np.cross(*wide, axis=axis), ulps=32)
 
 
-def test_cross_of_two_elements_is_the_third():
+def test_cross_of_two_elements_takes_a_third_for_zero():
     got = pb.linalg.cross(pb.array([[1.0, 2.0], [3.0, 4.0]]), pb.array([5.0, 6.0]))
-    assert got.tolist() == [[-4.0], [-2.0]]
+    assert got.tolist() == [[0.0, 0.0, -4.0], [0.0, 0.0, -2.0]]
 
 
 @pytest.mark.parametrize("n", [-2, -1, 0, 1, 2, 3, 7])

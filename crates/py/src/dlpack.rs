@@ -193,10 +193,16 @@ impl PyArray {
     }
 }
 
-/// An array from another library's tensor, by copy.
+/// An array from another library's tensor, by copy: `copy=False` is refused but for arrays of our own.
 #[pyfunction]
-pub fn from_dlpack(value: &Bound<'_, PyAny>) -> PyResult<PyArray> {
-    import(value).map(PyArray::new)
+#[pyo3(signature = (x, /, *, copy=None))]
+pub fn from_dlpack(x: &Bound<'_, PyAny>, copy: Option<bool>) -> PyResult<PyArray> {
+    if copy == Some(false) && !x.is_instance_of::<PyArray>() {
+        let text =
+            "[from_dlpack] expected copy=None or copy=True, got False: a foreign tensor is always copied";
+        return Err(PyValueError::new_err(text));
+    }
+    import(x).map(PyArray::new)
 }
 
 /// An array from anything with `__dlpack__`.

@@ -90,15 +90,20 @@ pub fn full_like(
 /// >>> pb.arange(1.0, 2.0, 0.5)
 /// array([1. , 1.5], dtype=float32)
 #[pyfunction]
-#[pyo3(signature = (start, stop=None, step=None, dtype=None, *, stream=On::default()), text_signature = "(start, stop=None, step=None, dtype=None, *, stream=None)")]
+#[pyo3(signature = (start=None, stop=None, step=None, dtype=None, *, stream=On::default()), text_signature = "(start=None, stop=None, step=None, dtype=None, *, stream=None)")]
 pub fn arange(
     py: Python<'_>,
-    start: &Bound<'_, PyAny>,
+    start: Option<&Bound<'_, PyAny>>,
     stop: Option<&Bound<'_, PyAny>>,
     step: Option<&Bound<'_, PyAny>>,
     dtype: Option<DtypeArg>,
     stream: On,
 ) -> PyResult<PyArray> {
+    let (start, stop) = match (start, stop) {
+        (Some(start), stop) => (start, stop),
+        (None, Some(stop)) => (stop, None),
+        (None, None) => return Err(PyTypeError::new_err("[arange] expected stop, got nothing")),
+    };
     let read = |value: &Bound<'_, PyAny>| -> PyResult<Scalar> {
         match operand(value)? {
             Operand::Number(number) => Ok(number),
@@ -119,21 +124,26 @@ pub fn arange(
     build(py, stream, || fun::arange(from, to, by, typed(dtype, found)))
 }
 
-/// Numbers at equal distances from `start` to `stop`, both included.
+/// Numbers at equal distances from `start` to `stop`, both included; without `endpoint`, the last is left out of `num + 1`.
 ///
 /// >>> pb.linspace(0, 1, 3)
 /// array([0. , 0.5, 1. ], dtype=float32)
 #[pyfunction]
-#[pyo3(signature = (start, stop, num=50, dtype=None, *, stream=On::default()), text_signature = "(start, stop, num=50, dtype=None, *, stream=None)")]
+#[pyo3(signature = (start, stop, num=50, endpoint=true, dtype=None, *, stream=On::default()), text_signature = "(start, stop, num=50, endpoint=True, dtype=None, *, stream=None)")]
 pub fn linspace(
     py: Python<'_>,
     start: f64,
     stop: f64,
     num: usize,
+    endpoint: bool,
     dtype: Option<DtypeArg>,
     stream: On,
 ) -> PyResult<PyArray> {
-    build(py, stream, || fun::linspace(start, stop, num, typed(dtype, Dtype::F32)))
+    let dtype = typed(dtype, Dtype::F32);
+    build(py, stream, || match endpoint {
+        true => fun::linspace(start, stop, num, dtype),
+        false => fun::narrow(&fun::linspace(start, stop, num.saturating_add(1), dtype)?, 0, 0, num),
+    })
 }
 
 /// A matrix with ones on a diagonal.
@@ -349,7 +359,7 @@ pub fn tensordot(
         Some(axes) => match axes.extract::<isize>() {
             Ok(n) => count(n)?,
             Err(_) => {
-                let (over, with) = axes.extract::<(Ints, Ints)>()?;
+                let [over, with] = axes.extract::<[Ints; 2]>()?;
                 (over.0, with.0)
             }
         },
@@ -367,9 +377,12 @@ pub fn take(py: Python<'_>, a: Arg, indices: Arg, axis: Option<isize>, stream: O
     build(py, stream, || fun::take(&a.0, &indices.0, axis))
 }
 
-/// The element at each position along an axis.
+/// The element at each position along an axis; of the flattened array, if that is `None`.
+///
+/// >>> pb.take_along_axis(pb.array([[5, 6, 7]]), pb.array([[2, 0]]))
+/// array([[7, 5]], dtype=int32)
 #[pyfunction]
-#[pyo3(signature = (a, /, indices, axis=None, *, stream=On::default()), text_signature = "(a, /, indices, axis=None, *, stream=None)")]
+#[pyo3(signature = (a, /, indices, axis=Some(-1), *, stream=On::default()), text_signature = "(a, /, indices, axis=-1, *, stream=None)")]
 pub fn take_along_axis(
     py: Python<'_>,
     a: Arg,
@@ -432,7 +445,7 @@ pub fn allclose(
 /// >>> pb.array_equal(pb.array([1, 2]), pb.array([1, 2])).item()
 /// True
 #[pyfunction]
-#[pyo3(signature = (a, b, *, equal_nan=false, stream=On::default()), text_signature = "(a, b, *, equal_nan=False, stream=None)")]
+#[pyo3(signature = (a, b, equal_nan=false, *, stream=On::default()), text_signature = "(a, b, equal_nan=False, *, stream=None)")]
 pub fn array_equal(py: Python<'_>, a: Arg, b: Arg, equal_nan: bool, stream: On) -> PyResult<PyArray> {
     build(py, stream, || fun::array_equal(&a.0, &b.0, equal_nan))
 }

@@ -8,6 +8,7 @@ use crate::args::Axes;
 use crate::array::{PyArray, build};
 use crate::convert::Arg;
 use crate::device::On;
+use crate::dtype::DtypeArg;
 use crate::fun_elements::two;
 
 /// One function and the method of the same name.
@@ -82,18 +83,18 @@ macro_rules! spreads {
         $(
             $(#[doc = $doc])+
             #[pyfunction]
-            #[pyo3(signature = (a, /, axis=Axes::default(), keepdims=false, ddof=0.0, *, stream=On::default()), text_signature = "(a, /, axis=None, keepdims=False, ddof=0, *, stream=None)")]
-            pub fn $name(py: Python<'_>, a: Arg, axis: Axes, keepdims: bool, ddof: f64, stream: On) -> PyResult<PyArray> {
-                build(py, stream, || fun::$name(&a.0, axis.list(), keepdims, ddof))
+            #[pyo3(signature = (a, /, axis=Axes::default(), keepdims=false, ddof=0.0, *, correction=None, stream=On::default()), text_signature = "(a, /, axis=None, keepdims=False, ddof=0, *, correction=None, stream=None)")]
+            pub fn $name(py: Python<'_>, a: Arg, axis: Axes, keepdims: bool, ddof: f64, correction: Option<f64>, stream: On) -> PyResult<PyArray> {
+                build(py, stream, || fun::$name(&a.0, axis.list(), keepdims, correction.unwrap_or(ddof)))
             }
         )*
         #[pymethods]
         impl PyArray {
             $(
                 $(#[doc = $doc])+
-                #[pyo3(signature = (axis=Axes::default(), keepdims=false, ddof=0.0, *, stream=On::default()), text_signature = "($self, axis=None, keepdims=False, ddof=0, *, stream=None)")]
-                fn $name(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64, stream: On) -> PyResult<PyArray> {
-                    $name(py, Arg(self.get()), axis, keepdims, ddof, stream)
+                #[pyo3(signature = (axis=Axes::default(), keepdims=false, ddof=0.0, *, correction=None, stream=On::default()), text_signature = "($self, axis=None, keepdims=False, ddof=0, *, correction=None, stream=None)")]
+                fn $name(&self, py: Python<'_>, axis: Axes, keepdims: bool, ddof: f64, correction: Option<f64>, stream: On) -> PyResult<PyArray> {
+                    $name(py, Arg(self.get()), axis, keepdims, ddof, correction, stream)
                 }
             )*
         }
@@ -101,12 +102,12 @@ macro_rules! spreads {
 }
 
 spreads! {
-    /// Variance over axes; `ddof` is taken off the count.
+    /// Variance over axes, real of complex numbers; `correction` or else `ddof` is taken off the count.
     ///
     /// >>> pb.var(pb.array([1.0, 3.0])).item()
     /// 1.0
     var;
-    /// Standard deviation over axes; `ddof` is taken off the count.
+    /// Standard deviation over axes; `correction` or else `ddof` is taken off the count.
     ///
     /// >>> pb.std(pb.array([1.0, 3.0])).item()
     /// 1.0
@@ -150,13 +151,16 @@ positions! {
 }
 
 macro_rules! scans {
-    ($($(#[doc = $doc:literal])+ $name:ident;)*) => {
+    ($($(#[doc = $doc:literal])+ $name:ident ($($dtype:ident)?) $text:literal;)*) => {
         $(
             $(#[doc = $doc])+
             #[pyfunction]
-            #[pyo3(signature = (a, /, axis=None, *, reverse=false, inclusive=true, stream=On::default()), text_signature = "(a, /, axis=None, *, reverse=False, inclusive=True, stream=None)")]
-            pub fn $name(py: Python<'_>, a: Arg, axis: Option<isize>, reverse: bool, inclusive: bool, stream: On) -> PyResult<PyArray> {
-                build(py, stream, || fun::$name(&a.0, axis, reverse, inclusive))
+            #[pyo3(signature = (a, /, axis=None, *, reverse=false, inclusive=true, $($dtype=None,)? stream=On::default()), text_signature = $text)]
+            pub fn $name(py: Python<'_>, a: Arg, axis: Option<isize>, reverse: bool, inclusive: bool, $($dtype: Option<DtypeArg>,)? stream: On) -> PyResult<PyArray> {
+                build(py, stream, || {
+                    $(let a = Arg($dtype.map_or_else(|| Ok(a.0.clone()), |to| fun::cast(&a.0, to.0))?);)?
+                    fun::$name(&a.0, axis, reverse, inclusive)
+                })
             }
         )*
         #[pymethods]
@@ -165,7 +169,7 @@ macro_rules! scans {
                 $(#[doc = $doc])+
                 #[pyo3(signature = (axis=None, *, reverse=false, inclusive=true, stream=On::default()), text_signature = "($self, axis=None, *, reverse=False, inclusive=True, stream=None)")]
                 fn $name(&self, py: Python<'_>, axis: Option<isize>, reverse: bool, inclusive: bool, stream: On) -> PyResult<PyArray> {
-                    $name(py, Arg(self.get()), axis, reverse, inclusive, stream)
+                    build(py, stream, || fun::$name(&self.get(), axis, reverse, inclusive))
                 }
             )*
         }
@@ -173,31 +177,31 @@ macro_rules! scans {
 }
 
 scans! {
-    /// Running sum along an axis (over all elements, if none is named).
+    /// Running sum along an axis (over all elements, if none is named), of the elements as `dtype`, if one is given.
     ///
     /// >>> pb.cumsum(pb.array([1, 2, 3]))
     /// array([1, 3, 6], dtype=int32)
-    cumsum;
-    /// Running product along an axis.
+    cumsum (dtype) "(a, /, axis=None, *, reverse=False, inclusive=True, dtype=None, stream=None)";
+    /// Running product along an axis, as `cumsum`.
     ///
     /// >>> pb.cumprod(pb.array([1, 2, 3]))
     /// array([1, 2, 6], dtype=int32)
-    cumprod;
+    cumprod (dtype) "(a, /, axis=None, *, reverse=False, inclusive=True, dtype=None, stream=None)";
     /// Running maximum along an axis.
     ///
     /// >>> pb.cummax(pb.array([1, 3, 2]))
     /// array([1, 3, 3], dtype=int32)
-    cummax;
+    cummax () "(a, /, axis=None, *, reverse=False, inclusive=True, stream=None)";
     /// Running minimum along an axis.
     ///
     /// >>> pb.cummin(pb.array([3, 1, 2]))
     /// array([3, 1, 1], dtype=int32)
-    cummin;
+    cummin () "(a, /, axis=None, *, reverse=False, inclusive=True, stream=None)";
     /// Running `log(sum(exp(a)))` along an axis, without overflow.
     ///
     /// >>> pb.logcumsumexp(pb.array([1000.0, 1000.0]))[0].item()
     /// 1000.0
-    logcumsumexp;
+    logcumsumexp () "(a, /, axis=None, *, reverse=False, inclusive=True, stream=None)";
 }
 
 /// `exp(a) / sum(exp(a))` along axes; `precise` computes half floats in `float32`.

@@ -223,22 +223,27 @@ pub fn roll(py: Python<'_>, a: Arg, shift: Ints, axis: Axes, stream: On) -> PyRe
         let by = shift.0.iter().sum();
         return build(py, stream, || fun::roll(&a.0, by, None));
     };
-    if shift.0.len() != axes.len() && shift.0.len() != 1 {
+    // Several shifts of one axis add up; one shift is for each axis.
+    let shifts = match (&shift.0[..], axes.len()) {
+        (shifts, 1) => vec![shifts.iter().sum()],
+        (&[one], n) => vec![one; n],
+        _ => shift.0,
+    };
+    if shifts.len() != axes.len() {
         let text = format!(
             "[roll] expected one shift, or one for each of {} axes, got {}",
             axes.len(),
-            shift.0.len()
+            shifts.len()
         );
         return Err(PyValueError::new_err(text));
     }
-    let by = |i: usize| shift.0[if shift.0.len() == 1 { 0 } else { i }];
     build(py, stream, || {
-        axes.iter().enumerate().try_fold(a.0, |x, (i, &axis)| fun::roll(&x, by(i), Some(axis)))
+        axes.iter().zip(shifts).try_fold(a.0, |x, (&axis, by)| fun::roll(&x, by, Some(axis)))
     })
 }
 
 /// More elements around those of the array: `pad_width` is a number, a pair, or a pair for each axis; `mode` is
-/// `"constant"` or `"edge"`.
+/// `"constant"`, `"edge"`, or that of a mirror, which repeats the ends (`"symmetric"`) or not (`"reflect"`).
 ///
 /// >>> pb.pad(pb.array([1, 2]), (1, 2))
 /// array([0, 1, 2, 0, 0], dtype=int32)
@@ -263,6 +268,8 @@ pub fn pad(
     };
     let fill = match mode {
         "edge" => join::Fill::Edge,
+        "reflect" => join::Fill::Reflect,
+        "symmetric" => join::Fill::Symmetric,
         "constant" => join::Fill::Constant(match constant_values {
             Some(value) => match crate::operators::number(value)? {
                 Some(number) => weak(number, a.0.dtype())?,
@@ -272,7 +279,7 @@ pub fn pad(
         }),
         other => {
             return Err(PyValueError::new_err(format!(
-                "[pad] expected mode 'constant' or 'edge', got '{other}'"
+                "[pad] expected mode 'constant', 'edge', 'reflect' or 'symmetric', got '{other}'"
             )));
         }
     };
@@ -307,31 +314,37 @@ pub fn diag(py: Python<'_>, a: Arg, k: isize, stream: On) -> PyResult<PyArray> {
     build(py, stream, || fun::diag(&a.0, k))
 }
 
-/// The sum of a diagonal.
+/// The sum of a diagonal, of its elements as `dtype`, if one is given.
 ///
 /// >>> pb.trace(pb.array([[1, 2], [3, 4]])).item()
 /// 5
 #[pyfunction]
-#[pyo3(signature = (a, /, offset=0, axis1=0, axis2=1, *, stream=On::default()), text_signature = "(a, /, offset=0, axis1=0, axis2=1, *, stream=None)")]
+#[pyo3(signature = (a, /, offset=0, axis1=0, axis2=1, dtype=None, *, stream=On::default()), text_signature = "(a, /, offset=0, axis1=0, axis2=1, dtype=None, *, stream=None)")]
 pub fn trace(
     py: Python<'_>,
     a: Arg,
     offset: isize,
     axis1: isize,
     axis2: isize,
+    dtype: Option<DtypeArg>,
     stream: On,
 ) -> PyResult<PyArray> {
-    build(py, stream, || fun::trace(&a.0, offset, axis1, axis2))
+    build(py, stream, || match dtype {
+        None => fun::trace(&a.0, offset, axis1, axis2),
+        Some(DtypeArg(dtype)) => {
+            fun::cast(&fun::trace(&fun::cast(&a.0, dtype)?, offset, axis1, axis2)?, dtype)
+        }
+    })
 }
 
-/// The same bytes read as elements of another type of the same size.
+/// The same bytes read as elements of another type, of which a last axis holds more or fewer if they are of another size.
 ///
 /// >>> pb.view(pb.array(1.0), pb.int32).item() == 0x3F800000
 /// True
 #[pyfunction]
 #[pyo3(signature = (a, dtype, *, stream=On::default()), text_signature = "(a, dtype, *, stream=None)")]
 pub fn view(py: Python<'_>, a: Arg, dtype: DtypeArg, stream: On) -> PyResult<PyArray> {
-    build(py, stream, || fun::bitcast(&a.0, dtype.0))
+    build(py, stream, || fun::view(&a.0, dtype.0))
 }
 
 /// The elements as another type.

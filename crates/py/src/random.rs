@@ -69,7 +69,7 @@ fn number(value: Option<Arg>, otherwise: f64) -> Array {
 /// >>> pb.random.key(3)
 /// array([0, 3], dtype=uint32)
 #[pyfunction]
-#[pyo3(signature = (seed, /), text_signature = "(seed, /)")]
+#[pyo3(signature = (seed), text_signature = "(seed)")]
 pub fn key(py: Python<'_>, seed: u64) -> PyResult<PyArray> {
     build(py, On::default(), || make::key(seed))
 }
@@ -78,7 +78,7 @@ pub fn key(py: Python<'_>, seed: u64) -> PyResult<PyArray> {
 ///
 /// >>> pb.random.seed(1)
 #[pyfunction]
-#[pyo3(signature = (seed, /))]
+#[pyo3(signature = (seed))]
 pub fn seed(py: Python<'_>, seed: u64) -> PyResult<()> {
     let key = key(py, seed)?;
     state(py)?.bind(py).set_item(0, Bound::new(py, key)?)

@@ -90,28 +90,40 @@ unsafe fn call<'py>(
 ) -> PyResult<Bound<'py, PyArray>> {
     // SAFETY: by contract.
     let object = |i: usize| unsafe { Bound::from_borrowed_ptr(py, args[i]) };
-    let mut on = On::default();
+    let (mut on, mut given) = (On::default(), count);
+    // Where among `args` each operand is: first those by position.
+    let mut at = [0, 1];
     if let Some(names) = names {
         for (i, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-            if name.to_string() != "stream" {
+            let name = name.to_string();
+            if name == "stream" {
+                on = object(count + i).extract()?;
+                continue;
+            }
+            let Some(place) = op.args.iter().position(|arg| *arg == name) else {
                 let text = format!("{}() got an unexpected keyword argument '{name}'", op.name);
                 return Err(PyTypeError::new_err(text));
+            };
+            if place < count {
+                let text = format!("{}() got multiple values for argument '{name}'", op.name);
+                return Err(PyTypeError::new_err(text));
             }
-            on = object(count + i).extract()?;
+            at[place] = count + i;
+            given += 1;
         }
     }
-    if count != op.args.len() {
+    if given != op.args.len() {
         let (name, want) = (op.name, op.args.len());
         let s = if want == 1 { "" } else { "s" };
-        let text = format!("{name}() takes {want} positional argument{s} but {count} were given");
+        let text = format!("{name}() takes {want} positional argument{s} but {given} were given");
         return Err(PyTypeError::new_err(text));
     }
     let array = if op.api == Api::Unary {
-        let Arg(x) = object(0).extract()?;
+        let Arg(x) = object(at[0]).extract()?;
         let special = UNARY.iter().find(|(row, _)| std::ptr::eq(*row, op));
         build(py, on, || special.map_or_else(|| fun::unary(op, &x), |(_, make)| make(&x)))?
     } else {
-        let (x, y) = pair(&object(0), &object(1))?;
+        let (x, y) = pair(&object(at[0]), &object(at[1]))?;
         let special = BINARY.iter().find(|(row, _)| std::ptr::eq(*row, op));
         build(py, on, || special.map_or_else(|| fun::binary(op, &x, &y), |(_, make)| make(&x, &y)))?
     };
@@ -132,7 +144,7 @@ const ENTRIES: [ffi::PyCFunctionFastWithKeywords; 128] = entries![
 
 /// The parameters as Python writes them.
 pub fn parameters(op: &OpDef) -> String {
-    format!("({}, /, *, stream=None)", op.args.join(", "))
+    format!("({}, *, stream=None)", op.args.join(", "))
 }
 
 /// Puts the functions into the module.

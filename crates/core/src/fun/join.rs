@@ -1,7 +1,7 @@
 //! Arrays put together, cut up, and repeated.
 
 use pullback_base::promote::promote;
-use pullback_base::{Error, Result, Scalar, Shape, shape};
+use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
 
 use super::{broadcast_to, cast, narrow, place, reshape};
 use crate::array::Array;
@@ -146,6 +146,10 @@ pub enum Fill {
     Constant(Array),
     /// With the nearest element.
     Edge,
+    /// As in mirrors at both ends, which do not repeat the ends.
+    Reflect,
+    /// As in mirrors beyond both ends, which repeat the ends.
+    Symmetric,
 }
 
 /// More elements before and after those along each axis.
@@ -174,7 +178,30 @@ pub fn pad(x: &Array, widths: &[(usize, usize)], fill: &Fill) -> Result<Array> {
             place(x, &cast(value, x.dtype())?, &start, &vec![1; x.ndim()], &shape)
         }
         Fill::Edge => widths.iter().enumerate().try_fold(x.clone(), |x, (axis, &pair)| edge(&x, axis, pair)),
+        Fill::Reflect | Fill::Symmetric => {
+            let repeats = matches!(fill, Fill::Symmetric);
+            let along = |x: Array, (axis, &pair)| mirrored(&x, axis, pair, repeats);
+            widths.iter().enumerate().try_fold(x.clone(), along)
+        }
     }
+}
+
+/// Positions go to and fro between the ends: with the period of both ways, the far half of it counts backwards.
+fn mirrored(x: &Array, axis: usize, (before, after): (usize, usize), repeats: bool) -> Result<Array> {
+    let n = x.shape()[axis];
+    if n == 0 && before + after > 0 {
+        return Err(Error::value(format!("[pad] expected elements to mirror, got {}", x.aval())));
+    }
+    if before + after == 0 {
+        return Ok(x.clone());
+    }
+    let last = if repeats { 2 * n - 1 } else { 2 * (n - 1) };
+    let period = if repeats { 2 * n } else { last.max(1) };
+    let number = |n: usize| Array::scalar(Scalar::Int(n as i64), Dtype::I32);
+    let place = super::subtract(&super::index::iota(before + n + after, Dtype::I32)?, &number(before))?;
+    let place = super::remainder(&place, &number(period))?;
+    let place = super::minimum(&place, &super::subtract(&number(last), &place)?)?;
+    super::take(x, &place, Some(axis as isize))
 }
 
 fn edge(x: &Array, axis: usize, (before, after): (usize, usize)) -> Result<Array> {

@@ -356,8 +356,7 @@ pub fn slogdet(a: &Array) -> Result<(Array, Array)> {
     Ok((sign, sum_over(&log(&size)?, Some(&[-1]), false)?))
 }
 
-/// The cross product along an axis of 2 or 3 elements, of which a missing third is zero. Of two elements each, the third of
-/// the product alone, in an axis of 1.
+/// The cross product along an axis of 2 or 3 elements, of which a missing third is zero.
 ///
 /// # Errors
 /// `Value` for other sizes of the axis, and other axes that do not broadcast.
@@ -384,10 +383,7 @@ pub fn cross(a: &Array, b: &Array, axis: isize) -> Result<Array> {
         };
         subtract(&term(i, j)?, &term(j, i)?)
     };
-    let third = part(0, 1)?;
-    let whole =
-        if x.len() + y.len() == 4 { third } else { concatenate(&[&part(1, 2)?, &part(2, 0)?, &third], -1)? };
-    super::moveaxis(&whole, -1, axis)
+    super::moveaxis(&concatenate(&[&part(1, 2)?, &part(2, 0)?, &part(0, 1)?], -1)?, -1, axis)
 }
 
 /// Square matrices multiplied by themselves `n` times; of a negative `n`, the inverse.

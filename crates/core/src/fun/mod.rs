@@ -35,6 +35,7 @@ pub mod subscript;
 pub mod take;
 pub mod unique;
 pub mod view;
+pub mod words;
 
 pub use activation::*;
 pub use arith::*;
@@ -59,3 +60,4 @@ pub use signal::*;
 pub use take::*;
 pub use unique::*;
 pub use view::*;
+pub use words::view;

@@ -2,7 +2,7 @@
 //!
 //! Everything starts from words of threefry2x32; the same key always gives the same words.
 
-use std::f64::consts::SQRT_2;
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use pullback_base::{Dtype, Error, Kind, Result, Scalar, Shape, shape};
 
@@ -114,7 +114,7 @@ fn placed(x: Array, loc: Option<&Array>, scale: Option<&Array>) -> Result<Array>
     }
 }
 
-/// Normally distributed numbers.
+/// Normally distributed numbers; of complex ones both parts are, and together their variance is 1.
 ///
 /// # Errors
 /// As `uniform`.
@@ -125,6 +125,14 @@ pub fn normal(
     scale: Option<&Array>,
     key: &Array,
 ) -> Result<Array> {
+    if dtype == Dtype::C64 {
+        let parts = normal(&Shape::from([&shape[..], &[2]].concat()), Dtype::F32, None, None, key)?;
+        let parts = cast(&multiply(&parts, &parts.weak(FRAC_1_SQRT_2))?, dtype)?;
+        let part =
+            |at: usize| super::reshape(&super::narrow(&parts, parts.ndim() - 1, at, 1)?, shape.clone());
+        let turn = Array::scalar(Scalar::Complex(0., 1.), dtype);
+        return placed(add(&part(0)?, &multiply(&part(1)?, &turn)?)?, loc, scale);
+    }
     float("normal", dtype)?;
     let x = super::erfinv(&symmetric(shape, dtype, key)?)?;
     placed(multiply(&x, &x.weak(SQRT_2))?, loc, scale)

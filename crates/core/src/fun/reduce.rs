@@ -226,7 +226,7 @@ pub fn mean(x: &Array, axes: Option<&[isize]>, keepdims: bool) -> Result<Array> 
     cast(&divide(&total, &total.weak(n))?, inexact(x.dtype()))
 }
 
-/// Variance over axes: squared distances from the mean, summed, over `n - ddof`.
+/// Variance over axes: squared distances from the mean, summed, over `n - ddof`; real of complex numbers.
 ///
 /// # Errors
 /// `Value` for axes that do not exist.

@@ -190,13 +190,13 @@ pub fn diagonal(x: &Array, offset: isize, axis1: isize, axis2: isize) -> Result<
     slice(&flat, &start, &step, &Shape::from([&moved.shape()[..r - 2], &[count]].concat()))
 }
 
-/// The sum of a diagonal.
+/// The sum of a diagonal; as `sum_over`, of narrow integers in 32 bits.
 ///
 /// # Errors
 /// As `diagonal`.
 pub fn trace(x: &Array, offset: isize, axis1: isize, axis2: isize) -> Result<Array> {
     let diagonal = diagonal(x, offset, axis1, axis2)?;
-    super::sum(&diagonal, &[diagonal.ndim() - 1])
+    super::sum_over(&diagonal, Some(&[-1]), false)
 }
 
 /// Matrices transposed: the last two axes exchanged.
