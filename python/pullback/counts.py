@@ -5,6 +5,8 @@ there is nothing to look up, and the size has to be given.
 """
 
 import operator
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pullback import _core
@@ -36,12 +38,19 @@ def _found(op: str, name: str, count: array) -> int:
     return int(found)
 
 
+def _named(op: str, fun: Callable[..., Any], *args: Any) -> Any:
+    """What `fun` returns for `op`, whose name its errors get."""
+    try:
+        return fun(*args)
+    except (TypeError, ValueError, MemoryError, OverflowError) as error:
+        if type(error) not in (TypeError, ValueError, MemoryError, OverflowError):
+            raise
+        raise type(error)(re.sub(r"^\[\w+\]", f"[{op}]", str(error))) from None
+
+
 def _array(op: str, x: Any) -> array:
     """An argument of `op` as an array."""
-    try:
-        return array(x)
-    except TypeError as error:
-        raise TypeError(str(error).replace("[array]", f"[{op}]", 1)) from None
+    return _named(op, array, x)
 
 
 def _flag(op: str, flag: Any) -> None:
@@ -68,7 +77,7 @@ def _distinct(op: str, x: Any, size: int | None, fill_value: Any = None) -> tupl
         fill_value = _array(op, fill_value)
     if size is None:
         size = _found(op, "size", _core._count_distinct(x))
-    return _core._unique(x, _size(op, size), fill_value)
+    return _named(op, _core._unique, x, _size(op, size), fill_value)
 
 
 def unique(
@@ -184,7 +193,7 @@ def flatnonzero(a: Any, *, size: int | None = None) -> array:
 def _positions(op: str, x: array, size: int | None) -> array:
     if size is None:
         size = _found(op, "size", _core.count_nonzero(x))
-    return _core._flat_nonzero(x, _size(op, size))
+    return _named(op, _core._flat_nonzero, x, _size(op, size))
 
 
 def nonzero(a: Any, *, size: int | None = None) -> tuple[array, ...]:
@@ -248,7 +257,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
             if low < 0:
                 raise ValueError(f"[bincount] expected numbers that are not negative, got {low}")
             length = max(length, _found("bincount", "length", x.max()) + 1)
-    return _core._bincount(x, weights, _size("bincount", length))
+    return _named("bincount", _core._bincount, x, weights, _size("bincount", length))
 
 
 def histogram(

@@ -12,7 +12,15 @@ ROOMS = {"": pb, "linalg": pb.linalg, "fft": pb.fft, "random": pb.random, "fast"
 # take.
 ELSEWHERE = {
     *("grad", "value_and_grad", "vmap", "vjp", "jvp", "vjp_fun", "linearize", "linear_transpose", "compile"),
-    *("checkpoint", "checkpoint_name", "closure_convert", "pure_callback", "io_callback", "stop_gradient", "remat"),
+    *(
+        "checkpoint",
+        "checkpoint_name",
+        "closure_convert",
+        "pure_callback",
+        "io_callback",
+        "stop_gradient",
+        "remat",
+    ),
     *("eval", "async_eval", "synchronize", "explain", "info", "table", "from_dlpack", "stream", "depends"),
     *("save", "savez", "savez_compressed", "save_safetensors", "save_gguf", "load", "export_function"),
     *("export_to_dot", "exporter", "import_function", "register_module", "register_tree_node", "einsum_path"),
@@ -21,9 +29,27 @@ ELSEWHERE = {
     *("new_thread_local_stream", "clear_streams", "get_active_memory", "get_peak_memory", "clear_cache"),
     *("reset_peak_memory", "get_cache_memory", "set_cache_limit", "get_memory_limit", "set_memory_limit"),
     *("get_array_buffer_size", "set_printoptions", "get_printoptions", "printoptions", "enable_compile"),
-    *("disable_compile", "cond", "scan", "while_loop", "fori_loop", "switch", "custom_root", "fast.wgsl_kernel"),
+    *(
+        "disable_compile",
+        "cond",
+        "scan",
+        "while_loop",
+        "fori_loop",
+        "switch",
+        "custom_root",
+        "fast.wgsl_kernel",
+    ),
     *("custom_linear_solve", "jacfwd", "jacrev", "hessian", "hvp", "associative_scan", "random.seed"),
-    *("array.item", "array.tolist", "array.eval", "array.reshape", "issubdtype", "can_cast", "result_type", "einsum"),
+    *(
+        "array.item",
+        "array.tolist",
+        "array.eval",
+        "array.reshape",
+        "issubdtype",
+        "can_cast",
+        "result_type",
+        "einsum",
+    ),
     *("once_differentiable", "sequential_vmap", "jacobian", "isdtype", "broadcast_shapes"),
 }
 
@@ -75,7 +101,9 @@ def packed(**others):
 
 
 ROWS = {
-    **dict.fromkeys(["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "bitwise_invert"], BITS),
+    **dict.fromkeys(
+        ["bitwise_and", "bitwise_or", "bitwise_xor", "left_shift", "right_shift", "bitwise_invert"], BITS
+    ),
     **dict.fromkeys(["bitwise_left_shift", "bitwise_right_shift"], BITS),
     **{f"conv{n}d": convolved(n) for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": convolved(n) for n in (1, 2, 3)},
@@ -124,7 +152,13 @@ WRONG = {
     "array": FOREIGN,
     "arrays": [(3, TypeError), (["text"], TypeError), (object(), TypeError), ([], ValueError)],
     "axis": AXIS,
-    "axes": [*AXIS, ((0, 0), ValueError), ((0, 9), ValueError), ((0, 1.5), TypeError), ((0, 2**70), OverflowError)],
+    "axes": [
+        *AXIS,
+        ((0, 0), ValueError),
+        ((0, 9), ValueError),
+        ((0, 1.5), TypeError),
+        ((0, 2**70), OverflowError),
+    ],
     "shape": [
         *(((2, -3), ValueError), ((2**40, 2**40), MemoryError), ((2, 1.5), TypeError), *NO_INTEGERS),
         ((2, 2**70), OverflowError),
@@ -161,15 +195,18 @@ def parameters(fun):
     return [p for p in inspect.signature(fun).parameters.values() if p.kind not in loose]
 
 
+def right(name, fun):
+    """Arguments that are right, by their names."""
+    row = ROWS.get(name, ROWS.get(name.removeprefix("array."), {}))
+    given = {p.name: row[p.name] for p in parameters(fun) if p.name in row}
+    for p in parameters(fun):
+        if p.default is inspect.Parameter.empty and p.name not in given:
+            given[p.name] = GOOD.get(KIND.get(p.name), X)
+    return given
+
+
 def called(name, fun, **wrong):
     """A call that is right but for what is `wrong`."""
-    row = ROWS.get(name, ROWS.get(name.removeprefix("array."), {}))
-    given = {}
-    for p in parameters(fun):
-        if p.name in row:
-            given[p.name] = row[p.name]
-        elif p.default is inspect.Parameter.empty:
-            given[p.name] = GOOD.get(KIND.get(p.name), X)
-    given |= wrong
+    given = right(name, fun) | wrong
     first = [given.pop(p.name) for p in parameters(fun) if p.kind is p.POSITIONAL_ONLY and p.name in given]
     return fun(*first, **given)

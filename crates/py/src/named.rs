@@ -71,7 +71,8 @@ const ENTRIES: [[ffi::PyCFunctionFastWithKeywords; 16]; COUNT / 16] = entries![
 
 const FAST: c_int = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
 
-/// A definition that arrives at `function` and names its errors; none if it is called otherwise.
+/// A definition that arrives at `function` and names its errors; none if it is called otherwise, or only by our own
+/// functions in Python.
 fn definition(function: &Bound<'_, PyCFunction>, prefix: &str) -> PyResult<Option<*mut ffi::PyMethodDef>> {
     let py = function.py();
     // SAFETY: it is a C function, and the flags say which kind of pointer it has.
@@ -83,6 +84,9 @@ fn definition(function: &Bound<'_, PyCFunction>, prefix: &str) -> PyResult<Optio
         std::mem::transmute::<ffi::PyCFunction, ffi::PyCFunctionFastWithKeywords>(call)
     };
     let name: String = function.getattr(intern!(py, "__name__"))?.extract()?;
+    if name.starts_with('_') {
+        return Ok(None);
+    }
     let sign: Option<String> = function.getattr(intern!(py, "__text_signature__"))?.extract()?;
     let text: Option<String> = function.getattr(intern!(py, "__doc__"))?.extract()?;
     let text = match &sign {
