@@ -1,5 +1,8 @@
-"""What every public function is given wrongly: kinds of parameters, read off the signatures, and a row where a call
-with small square matrices does not do."""
+"""What every public function is given wrongly.
+
+Parameters have kinds, and each kind has what it does not take; a row is needed only where a call with small
+square matrices does not do.
+"""
 
 import inspect
 import math
@@ -8,70 +11,46 @@ import pullback as pb
 
 ROOMS = {"": pb, "linalg": pb.linalg, "fft": pb.fft, "random": pb.random, "fast": pb.fast, "array": pb.array}
 
-# They take nothing, or functions, trees, files, devices, limits and names: their own tests give them what they do not
-# take.
-ELSEWHERE = {
-    *("grad", "value_and_grad", "vmap", "vjp", "jvp", "vjp_fun", "linearize", "linear_transpose", "compile"),
-    *(
-        "checkpoint",
-        "checkpoint_name",
-        "closure_convert",
-        "pure_callback",
-        "io_callback",
-        "stop_gradient",
-        "remat",
-    ),
-    *("eval", "async_eval", "synchronize", "explain", "info", "table", "from_dlpack", "stream", "depends"),
-    *("save", "savez", "savez_compressed", "save_safetensors", "save_gguf", "load", "export_function"),
-    *("export_to_dot", "exporter", "import_function", "register_module", "register_tree_node", "einsum_path"),
-    *("register_tree_node_class", "default_device", "set_default_device", "is_available", "device_count"),
-    *("device_info", "default_stream", "set_default_stream", "new_stream", "new_thread_unsafe_stream"),
-    *("new_thread_local_stream", "clear_streams", "get_active_memory", "get_peak_memory", "clear_cache"),
-    *("reset_peak_memory", "get_cache_memory", "set_cache_limit", "get_memory_limit", "set_memory_limit"),
-    *("get_array_buffer_size", "set_printoptions", "get_printoptions", "printoptions", "enable_compile"),
-    *(
-        "disable_compile",
-        "cond",
-        "scan",
-        "while_loop",
-        "fori_loop",
-        "switch",
-        "custom_root",
-        "fast.wgsl_kernel",
-    ),
-    *("custom_linear_solve", "jacfwd", "jacrev", "hessian", "hvp", "associative_scan", "random.seed"),
-    *(
-        "array.item",
-        "array.tolist",
-        "array.eval",
-        "array.reshape",
-        "issubdtype",
-        "can_cast",
-        "result_type",
-        "einsum",
-    ),
-    *("once_differentiable", "sequential_vmap", "jacobian", "isdtype", "broadcast_shapes"),
-}
+# They take nothing, or functions, trees, files, devices, limits and names: their own tests give them what
+# they do not take.
+NAMES = """
+array.eval array.item array.reshape array.tolist associative_scan async_eval broadcast_shapes
+can_cast checkpoint checkpoint_name clear_cache clear_streams closure_convert compile cond
+custom_linear_solve custom_root default_device default_stream depends device_count device_info
+disable_compile einsum einsum_path enable_compile eval explain export_function export_to_dot
+exporter fast.wgsl_kernel fori_loop from_dlpack get_active_memory get_array_buffer_size
+get_cache_memory get_memory_limit get_peak_memory get_printoptions grad hessian hvp import_function
+info io_callback is_available isdtype issubdtype jacfwd jacobian jacrev jvp linear_transpose
+linearize load new_stream new_thread_local_stream new_thread_unsafe_stream once_differentiable
+printoptions pure_callback random.seed register_module register_tree_node register_tree_node_class
+remat reset_peak_memory result_type save save_gguf save_safetensors savez savez_compressed scan
+sequential_vmap set_cache_limit set_default_device set_default_stream set_memory_limit
+set_printoptions stop_gradient stream switch synchronize table value_and_grad vjp vjp_fun vmap
+while_loop
+"""
+ELSEWHERE = set(NAMES.split())
 
 # The kind of a parameter, by its name.
 KINDS = {
-    "array": "a b c x y v w q input weight bias values indices sorted_sequence condition xp fp scales biases bins array "
-    "logits low high lower upper mean cov loc scale targets gamma beta initial_state mask sinks freqs stft_matrix "
-    "window mask_out mask_lhs mask_rhs lhs_indices rhs_indices segments global_scale global_scale_x global_scale_w "
-    "update start_indices vals constant_values a_min a_max fill_value weights left right",
+    "array": "a b c x y v w q input weight bias values indices sorted_sequence condition xp fp scales "
+    "biases bins array logits low high lower upper mean cov loc scale targets gamma beta "
+    "initial_state mask sinks freqs stft_matrix window mask_out mask_lhs mask_rhs lhs_indices "
+    "rhs_indices segments global_scale global_scale_x global_scale_w update start_indices vals "
+    "constant_values a_min a_max fill_value weights left right",
     "arrays": "arrays",
     "axis": "axis axis1 axis2 source destination start_axis end_axis",
     "axes": "axes",
     "shape": "shape s slice_size",
     "dtype": "dtype",
-    "integer": "n m k num size length minlength offset decimals kth repeats groups block_size group_size bits M "
-    "hop_length win_length n_fft num_samples seed dims",
+    "integer": "n m k num size length minlength offset decimals kth repeats groups block_size group_size "
+    "bits M hop_length win_length n_fft num_samples seed dims",
     "number": "rtol atol ddof alpha nan posinf neginf d eps base",
-    "flag": "keepdims reverse inclusive equal_nan precise sparse transpose full_matrices compute_uv center onesided "
-    "flip allow_col_major sorted_indices traditional force_fused density return_index return_inverse return_counts",
+    "flag": "keepdims reverse inclusive equal_nan precise sparse transpose full_matrices compute_uv "
+    "center onesided flip allow_col_major sorted_indices traditional force_fused density "
+    "return_index return_inverse return_counts",
     "word": "mode norm UPLO indexing side pad_mode",
-    "integers": "stride padding dilation kernel_dilation input_dilation output_padding reps shift strides pad_width "
-    "indices_or_sections",
+    "integers": "stride padding dilation kernel_dilation input_dilation output_padding reps shift strides "
+    "pad_width indices_or_sections",
     "scalar": "start stop step",
     "order": "ord p",
     "pair": "range",
@@ -178,7 +157,7 @@ WRONG = {
 
 
 def functions():
-    """The public functions by their names with the room; a name that is an alias is the same function again."""
+    """The public functions by their names with the room; an alias is the same function again."""
     found = {}
     for room, home in ROOMS.items():
         for name in pb.__all__ if home is pb else [name for name in dir(home) if name[0] != "_"]:
