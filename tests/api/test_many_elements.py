@@ -38,6 +38,7 @@ def test_what_is_at_the_end(marked):
         marked[N]
 
 
+@pytest.mark.xfail(strict=True, reason="positions in arrays are read as int32, and wrap where there are more")
 def test_places_by_an_array(marked):
     places = pb.array([0, N - 2, -1, -2], pb.int64)
     assert pb.take(marked, places).tolist() == [0, 7, 0, 7]
@@ -45,7 +46,9 @@ def test_places_by_an_array(marked):
 
 
 def test_sums():
-    assert pb.sum(pb.ones(N, pb.bool_)).astype(pb.int64).item() in (N, N - 2**32)
+    # Counted in int32, as in MLX, which is too narrow here.
+    assert pb.sum(pb.ones(N, pb.bool_)).item() == N - 2**32
+    assert pb.sum(pb.ones(N, pb.bool_).astype(pb.int64)).item() == N
     assert pb.sum(pb.ones(N, pb.bool_).reshape(2, -1), axis=1).tolist() == [N // 2, N // 2]
 
 
