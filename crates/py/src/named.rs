@@ -142,7 +142,8 @@ pub fn methods(one: &Bound<'_, PyAny>) -> PyResult<()> {
     let (py, class) = (one.py(), one.get_type());
     for name in class.dir()? {
         let name: String = name.extract()?;
-        if name.starts_with('_') || !class.getattr(intern!(py, "__dict__"))?.contains(&name)? {
+        // A property would be read, and may fail.
+        if name.starts_with('_') || class.getattr(&*name)?.get_type().name()? != "method_descriptor" {
             continue;
         }
         // Bound, a method is a C function that can be asked for what is behind it.
