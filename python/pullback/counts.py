@@ -110,7 +110,7 @@ def unique(
     """
     for flag in (return_index, return_inverse, return_counts):
         _flag("unique", flag)
-    with _core.stream(stream):
+    with _named("unique", _core.stream, stream):
         values, index, inverse, counts = _distinct("unique", a, size, fill_value)
     flags = ((index, return_index), (inverse, return_inverse), (counts, return_counts))
     more = tuple(part for part, wanted in flags if wanted)

@@ -19,7 +19,7 @@ can_cast checkpoint checkpoint_name clear_cache clear_streams closure_convert co
 custom_linear_solve custom_root default_device default_stream depends device_count device_info
 disable_compile einsum einsum_path enable_compile eval explain export_function export_to_dot
 exporter fast.wgsl_kernel fori_loop from_dlpack get_active_memory get_array_buffer_size
-get_cache_memory get_memory_limit get_peak_memory get_printoptions grad hessian hvp import_function
+get_cache_memory get_memory_limit get_peak_memory get_printoptions grad hessian import_function
 info io_callback is_available isdtype issubdtype jacfwd jacobian jacrev jvp linear_transpose
 linearize load new_stream new_thread_local_stream new_thread_unsafe_stream once_differentiable
 printoptions pure_callback random.seed register_module register_tree_node register_tree_node_class
@@ -123,12 +123,27 @@ ROWS = {
     | dict.fromkeys(["gamma", "beta"], pb.ones((1, 2, 1))),
 }
 
+# Names that mean something else there.
+OTHER_KINDS = {
+    **dict.fromkeys(["fast.gated_delta_update k", "fast.scaled_dot_product_attention k"], "array"),
+    **{"fast.scaled_dot_product_attention mask": "mask", "random.bernoulli p": "array"},
+    **{"linalg.vector_norm ord": "number"},
+}
+
+
+def kind(name, key):
+    """The kind of a parameter of a function; none if the table has none."""
+    return OTHER_KINDS.get(f"{name} {key}", KIND.get(key))
+
+
 FOREIGN = [("text", TypeError), (object(), TypeError), ({"a": 1}, TypeError)]
 HUGE = (2**70, OverflowError)
 NO_INTEGERS = [HUGE, (1.5, TypeError), (math.nan, TypeError), *FOREIGN]
 AXIS = [(9, ValueError), (-9, ValueError), *NO_INTEGERS]
 WRONG = {
     "array": FOREIGN,
+    # A word may stand for one.
+    "mask": [("text", ValueError), *FOREIGN[1:]],
     "arrays": [(3, TypeError), (["text"], TypeError), (object(), TypeError), ([], ValueError)],
     "axis": AXIS,
     "axes": [
@@ -180,7 +195,7 @@ def right(name, fun):
     given = {p.name: row[p.name] for p in parameters(fun) if p.name in row}
     for p in parameters(fun):
         if p.default is inspect.Parameter.empty and p.name not in given:
-            given[p.name] = GOOD.get(KIND.get(p.name), X)
+            given[p.name] = GOOD.get(kind(name, p.name), X)
     return given
 
 
