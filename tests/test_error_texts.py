@@ -36,7 +36,7 @@ def test_the_table_has_all_kinds():
 def test_one_operand(name):
     fun = getattr(pb, name)
     for wrong in ("text", None, object(), {"a": 1}):
-        refused(lambda wrong=wrong: fun(wrong), TypeError, "array")
+        refused(lambda wrong=wrong: fun(wrong), TypeError, name)
     with pytest.raises(TypeError, match=f"{name}\\(\\) takes 1 positional argument"):
         fun(1.0, 2.0)
     with pytest.raises(TypeError, match=f"{name}\\(\\) got an unexpected keyword argument 'axis'"):
@@ -126,7 +126,7 @@ def test_types():
     for wrong in ("float31", "int", 3, None, object()):
         if wrong == "int" or wrong is None:
             continue
-        refused(lambda wrong=wrong: pb.zeros(2).astype(wrong), TypeError, "dtype", "float32")
+        refused(lambda wrong=wrong: pb.zeros(2).astype(wrong), TypeError, "astype", "float32")
     refused(lambda: -pb.array(True), TypeError, "negative", "bool")
 
 

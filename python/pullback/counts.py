@@ -5,6 +5,8 @@ there is nothing to look up, and the size has to be given.
 """
 
 import operator
+import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from pullback import _core
@@ -36,10 +38,46 @@ def _found(op: str, name: str, count: array) -> int:
     return int(found)
 
 
-def _size(op: str, size: int) -> int:
-    if size < 0:
-        raise ValueError(f"[{op}] expected a size that is not negative, got {size}")
-    return size
+def _named(op: str, fun: Callable[..., Any], *args: Any) -> Any:
+    """What `fun` returns for `op`, whose name its errors get."""
+    try:
+        return fun(*args)
+    except (TypeError, ValueError, MemoryError, OverflowError) as error:
+        if type(error) not in (TypeError, ValueError, MemoryError, OverflowError):
+            raise
+        raise type(error)(re.sub(r"^\[\w+\]", f"[{op}]", str(error))) from None
+
+
+def _array(op: str, x: Any) -> array:
+    """An argument of `op` as an array."""
+    return _named(op, array, x)
+
+
+def _flag(op: str, flag: Any) -> None:
+    if not isinstance(flag, bool | None):
+        raise TypeError(f"[{op}] expected a bool as flag, got {type(flag).__name__}")
+
+
+def _size(op: str, size: Any) -> int:
+    try:
+        number = operator.index(size)
+    except TypeError:
+        raise TypeError(f"[{op}] expected an integer as size, got {type(size).__name__}") from None
+    if number < 0:
+        raise ValueError(f"[{op}] expected a size that is not negative, got {number}")
+    if number >= 2**63:
+        raise OverflowError(f"[{op}] expected a size of 64 bits, got {number}")
+    return number
+
+
+def _distinct(op: str, x: Any, size: int | None, fill_value: Any = None) -> tuple[array, array, array, array]:
+    """The elements, where each occurs first, which each element is, and how often each occurs."""
+    x = _array(op, x)
+    if fill_value is not None:
+        fill_value = _array(op, fill_value)
+    if size is None:
+        size = _found(op, "size", _core._count_distinct(x))
+    return _named(op, _core._unique, x, _size(op, size), fill_value)
 
 
 def unique(
@@ -70,11 +108,10 @@ def unique(
     >>> pb.unique(pb.array([3, 1, 3, 2]), 4, return_counts=True, fill_value=0)
     (array([1, 2, 3, 0], dtype=int32), array([1, 1, 2, 0], dtype=int32))
     """
-    with _core.stream(stream):
-        x = array(a)
-        if size is None:
-            size = _found("unique", "size", _core._count_distinct(x))
-        values, index, inverse, counts = _core._unique(x, _size("unique", size), fill_value)
+    for flag in (return_index, return_inverse, return_counts):
+        _flag("unique", flag)
+    with _named("unique", _core.stream, stream):
+        values, index, inverse, counts = _distinct("unique", a, size, fill_value)
     flags = ((index, return_index), (inverse, return_inverse), (counts, return_counts))
     more = tuple(part for part, wanted in flags if wanted)
     return (values, *more) if more else values
@@ -109,7 +146,7 @@ def unique_all(x: Any, /, *, size: int | None = None) -> UniqueAll:
     >>> pb.unique_all(pb.array([3, 1, 3])).counts
     array([1, 2], dtype=int32)
     """
-    return UniqueAll(*unique(x, size, True, True, True))
+    return UniqueAll(*_distinct("unique_all", x, size))
 
 
 def unique_counts(x: Any, /, *, size: int | None = None) -> UniqueCounts:
@@ -118,7 +155,8 @@ def unique_counts(x: Any, /, *, size: int | None = None) -> UniqueCounts:
     >>> pb.unique_counts(pb.array([3, 1, 3])).values
     array([1, 3], dtype=int32)
     """
-    return UniqueCounts(*unique(x, size, return_counts=True))
+    values, _, _, counts = _distinct("unique_counts", x, size)
+    return UniqueCounts(values, counts)
 
 
 def unique_inverse(x: Any, /, *, size: int | None = None) -> UniqueInverse:
@@ -127,7 +165,8 @@ def unique_inverse(x: Any, /, *, size: int | None = None) -> UniqueInverse:
     >>> pb.unique_inverse(pb.array([3, 1, 3])).inverse_indices
     array([1, 0, 1], dtype=uint32)
     """
-    return UniqueInverse(*unique(x, size, return_inverse=True))
+    values, _, inverse, _ = _distinct("unique_inverse", x, size)
+    return UniqueInverse(values, inverse)
 
 
 def unique_values(x: Any, /, *, size: int | None = None) -> array:
@@ -136,7 +175,7 @@ def unique_values(x: Any, /, *, size: int | None = None) -> array:
     >>> pb.unique_values(pb.array([3, 1, 3]))
     array([1, 3], dtype=int32)
     """
-    return unique(x, size)
+    return _distinct("unique_values", x, size)[0]
 
 
 def flatnonzero(a: Any, *, size: int | None = None) -> array:
@@ -148,13 +187,13 @@ def flatnonzero(a: Any, *, size: int | None = None) -> array:
     >>> pb.flatnonzero(pb.array([0, 5, 0, 7]))
     array([1, 3], dtype=uint32)
     """
-    return _positions("flatnonzero", array(a), size).astype(_core.uint32)
+    return _positions("flatnonzero", _array("flatnonzero", a), size).astype(_core.uint32)
 
 
 def _positions(op: str, x: array, size: int | None) -> array:
     if size is None:
         size = _found(op, "size", _core.count_nonzero(x))
-    return _core._flat_nonzero(x, _size(op, size))
+    return _named(op, _core._flat_nonzero, x, _size(op, size))
 
 
 def nonzero(a: Any, *, size: int | None = None) -> tuple[array, ...]:
@@ -166,7 +205,7 @@ def nonzero(a: Any, *, size: int | None = None) -> tuple[array, ...]:
     >>> pb.nonzero(pb.array([[0, 5], [7, 0]]))
     (array([0, 1], dtype=uint32), array([1, 0], dtype=uint32))
     """
-    x = array(a)
+    x = _array("nonzero", a)
     if x.ndim == 0:
         raise ValueError("[nonzero] expected an array with an axis, got a scalar; atleast_1d gives it one")
     return _apart(x, _positions("nonzero", x, size))
@@ -179,7 +218,7 @@ def argwhere(a: Any, *, size: int | None = None) -> array:
     array([[0, 1],
            [1, 0]], dtype=uint32)
     """
-    x = array(a)
+    x = _array("argwhere", a)
     at = _positions("argwhere", x, size)
     return _core.stack(_apart(x, at), axis=-1) if x.ndim else _core.zeros((at.size, 0), _core.uint32)
 
@@ -205,18 +244,20 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
     >>> pb.bincount(pb.array([1, 3, 1]), pb.array([0.5, 1.0, 2.0]))
     array([0. , 2.5, 0. , 1. ], dtype=float32)
     """
-    x = array(x)
+    x = _array("bincount", x)
     if x.ndim != 1:
         raise ValueError(f"[bincount] expected an array with one axis, got shape {x.shape}")
+    minlength = _size("bincount", minlength)
+    if weights is not None:
+        weights = _array("bincount", weights)
     if length is None:
-        _size("bincount", minlength)
         length = minlength
         if x.size:
             low = _found("bincount", "length", x.min())
             if low < 0:
                 raise ValueError(f"[bincount] expected numbers that are not negative, got {low}")
             length = max(length, _found("bincount", "length", x.max()) + 1)
-    return _core._bincount(x, weights, length)
+    return _named("bincount", _core._bincount, x, weights, _size("bincount", length))
 
 
 def histogram(
@@ -235,9 +276,10 @@ def histogram(
     >>> pb.histogram(pb.array([1.0, 2.0, 2.5, 4.0]), bins=3)
     (array([1, 2, 1], dtype=int32), array([1., 2., 3., 4.], dtype=float32))
     """
-    x = array(a).reshape(-1)
+    x = _array("histogram", a).reshape(-1)
+    _flag("histogram", density)
     if weights is not None:
-        weights = array(weights)
+        weights = _array("histogram", weights)
         if weights.size != x.size:
             raise ValueError(
                 f"[histogram] expected a weight for each of {x.size} elements, got shape {weights.shape}"
@@ -260,7 +302,7 @@ def _edges(x: array, bins: Any, range: tuple[Any, Any] | None) -> array:
     try:
         count = operator.index(bins)
     except TypeError:
-        edges = array(bins)
+        edges = _array("histogram", bins)
         if edges.ndim != 1 or edges.size < 2:
             text = f"two edges or more on one axis, got shape {edges.shape}"
             raise ValueError(f"[histogram] expected {text}") from None
@@ -268,6 +310,10 @@ def _edges(x: array, bins: Any, range: tuple[Any, Any] | None) -> array:
     if count < 1:
         raise ValueError(f"[histogram] expected at least one bin, got {count}")
     if range is not None:
+        if not isinstance(range, tuple | list):
+            raise TypeError(f"[histogram] expected a range of two numbers, got {type(range).__name__}")
+        if len(range) != 2:
+            raise ValueError(f"[histogram] expected a range of two numbers, got {len(range)}")
         low, high = array(range[0], dtype), array(range[1], dtype)
         ends = value(low), value(high)
         if None not in ends and not ends[0] <= ends[1]:

@@ -1,9 +1,10 @@
 //! Arguments that many functions take: axes, shapes, sequences of arrays.
 
 use pullback::{Array, Aval, Shape};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use crate::convert::Arg;
 use crate::dtype::DtypeArg;
@@ -18,9 +19,16 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Ints {
         if let Ok(one) = value.extract::<isize>() {
             return Ok(Ints(vec![one]));
         }
-        value.extract::<Vec<isize>>().map(Ints).map_err(|_| {
+        value.extract::<Vec<isize>>().map(Ints).map_err(|err| {
+            let py = value.py();
+            let large = err.is_instance_of::<PyOverflowError>(py) || value.is_instance_of::<PyInt>();
             let got = value.repr().map_or_else(|_| "?".into(), |text| text.to_string());
-            PyTypeError::new_err(format!("expected an integer or a sequence of integers, got {got}"))
+            match large {
+                true => PyOverflowError::new_err(format!("expected integers of 64 bits, got {got}")),
+                false => {
+                    PyTypeError::new_err(format!("expected an integer or a sequence of integers, got {got}"))
+                }
+            }
         })
     }
 }
@@ -97,7 +105,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Many {
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Many> {
         let items = value.try_iter().map_err(|_| {
-            let got = value.get_type();
+            let got = value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
             PyTypeError::new_err(format!("expected a sequence of arrays, got {got}"))
         })?;
         items.map(|item| Ok(item?.extract::<Arg>()?.0)).collect::<PyResult<_>>().map(Many)

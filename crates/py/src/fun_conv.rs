@@ -1,7 +1,7 @@
 //! Convolutions.
 
 use pullback::fun::{self, Windows};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
 use crate::args::Ints;
@@ -19,8 +19,10 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Padding {
     type Error = PyErr;
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Padding> {
-        if let Ok(Ints(both)) = value.extract::<Ints>() {
-            return Ok(Padding { low: both.clone(), high: both });
+        match value.extract::<Ints>() {
+            Ok(Ints(both)) => return Ok(Padding { low: both.clone(), high: both }),
+            Err(err) if err.is_instance_of::<PyOverflowError>(value.py()) => return Err(err),
+            Err(_) => {}
         }
         let (low, high) = value.extract::<(Ints, Ints)>().map_err(|_| {
             let got = value.repr().map_or_else(|_| "?".into(), |text| text.to_string());

@@ -5,6 +5,7 @@ use pullback::{Array, Dtype, Scalar, fun};
 use pyo3::exceptions::PyTypeError;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyInt;
 
 use crate::args::{Ints, Sizes};
 use crate::array::{PyArray, build};
@@ -358,6 +359,7 @@ pub fn tensordot(
         None => count(2)?,
         Some(axes) => match axes.extract::<isize>() {
             Ok(n) => count(n)?,
+            Err(err) if axes.is_instance_of::<PyInt>() => return Err(err),
             Err(_) => {
                 let [over, with] = axes.extract::<[Ints; 2]>()?;
                 (over.0, with.0)

@@ -2,7 +2,7 @@
 
 use pullback::fun;
 use pullback::fun::norm::{self as make, Order};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::args::Axes;
@@ -22,10 +22,12 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Ord {
             return Ok(Ord(Order::Number(number)));
         }
         let name = value.extract::<String>();
-        name.ok().and_then(|name| Order::named(&name)).map(Ord).ok_or_else(|| {
-            let got = value.repr().map_or_else(|_| "?".into(), |text| text.to_string());
-            PyValueError::new_err(format!("[norm] expected a number, 'fro' or 'nuc', got {got}"))
-        })
+        if let Some(order) = name.as_ref().ok().and_then(|name| Order::named(name)) {
+            return Ok(Ord(order));
+        }
+        let got = value.repr().map_or_else(|_| "?".into(), |text| text.to_string());
+        let text = format!("[norm] expected a number, 'fro' or 'nuc', got {got}");
+        Err(if name.is_ok() { PyValueError::new_err(text) } else { PyTypeError::new_err(text) })
     }
 }
 

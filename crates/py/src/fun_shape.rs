@@ -4,7 +4,7 @@ use pullback::Array;
 use pullback::fun::{self, join};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyInt, PyTuple};
 
 use crate::args::{Axes, Ints, Many, Sizes};
 use crate::array::{PyArray, build, build_all};
@@ -258,7 +258,8 @@ pub fn pad(
     stream: On,
 ) -> PyResult<PyArray> {
     let axes = a.0.ndim();
-    let widths: Vec<(usize, usize)> = if let Ok(one) = pad_width.extract::<usize>() {
+    let widths: Vec<(usize, usize)> = if pad_width.is_instance_of::<PyInt>() {
+        let one = pad_width.extract::<usize>()?;
         vec![(one, one); axes]
     } else if let Ok(pair) = pad_width.extract::<(usize, usize)>() {
         vec![pair; axes]

@@ -6,7 +6,7 @@
 //! `places` and `wrap` the transforms; `custom`, `custom_function`, `rules`, `handed`, `answers`, `conform`, `axes`,
 //! `variable` and `site` the functions with rules of their own; `callback` the calls from a graph back to Python,
 //! `wgsl` those of users' kernels; `fft` and `random` the modules of these names; `eval`, `exported`, `watch`, `graph`,
-//! `device`, `streams` what is left; `error` what crosses the border when something fails.
+//! `device`, `streams` what is left; `error` what crosses the border when something fails, `named` under which name.
 
 mod answers;
 mod args;
@@ -50,6 +50,7 @@ mod limits;
 mod linear;
 mod listed;
 mod memory;
+mod named;
 mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
@@ -69,13 +70,18 @@ mod watch;
 mod wgsl;
 mod wrap;
 
-use pullback::Dtype;
+use pullback::{Dtype, Scalar};
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
-/// Adds functions by their paths.
+/// Adds functions by their paths, which name their errors: `prefix` stands before the names.
 macro_rules! add {
-    ($module:ident: $($room:ident::{$($name:ident),+ $(,)?};)*) => {
-        $($($module.add_function(wrap_pyfunction!($room::$name, $module)?)?;)+)*
+    ($module:ident, $prefix:literal: $($room:ident::{$($name:ident),+ $(,)?};)*) => {
+        $($({
+            let function = wrap_pyfunction!($room::$name, $module)?;
+            let name = function.getattr("__name__")?.cast_into::<PyString>()?;
+            $module.add(name, named::function($module, function, $prefix)?)?;
+        })+)*
     };
 }
 
@@ -98,6 +104,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     classes(module)?;
     functions(module)?;
+    named::methods(
+        Bound::new(py, array::PyArray::new(pullback::Array::scalar(Scalar::Bool(true), Dtype::Bool)))?
+            .as_any(),
+    )?;
     let random = PyModule::new(py, "pullback.random")?;
     randoms(&random)?;
     random.add("state", random::state(py)?)?;
@@ -119,7 +129,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    add! { module:
+    add! { module, "random.":
         random::{
             key, seed, split_key, bits, uniform, normal, laplace, truncated_normal, bernoulli, randint, gumbel,
             categorical, permutation, multivariate_normal,
@@ -129,7 +139,7 @@ fn randoms(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn ffts(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    add! { module:
+    add! { module, "":
         fft::{
             fft, ifft, rfft, irfft, hfft, ihfft, fftn, ifftn, rfftn, irfftn, fft2, ifft2, rfft2, irfft2, fftfreq,
             rfftfreq, fftshift, ifftshift, stft, istft,
@@ -139,7 +149,7 @@ fn ffts(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn linalgs(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    add! { module:
+    add! { module, "":
         fun_linalg::{
             inv, det, cholesky, cholesky_inv, tri_inv, solve, solve_triangular, slogdet, lu, lu_factor, qr, svd, svdvals,
             eigh, eigvalsh, eig, eigvals, pinv, cross, matrix_power,
@@ -150,7 +160,7 @@ fn linalgs(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 fn fasts(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    add! { module:
+    add! { module, "":
         fun_fast::{
             cross_entropy, gated_delta_update, layer_norm, rms_norm, rope, scaled_dot_product_attention,
         };
@@ -178,7 +188,7 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 #[expect(clippy::unsafe_removed_from_name, reason = "a name of MLX has the word, and is no unsafe function")]
 fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    add! { module:
+    add! { module, "":
         array::{_rebuild};
         device::{default_device, set_default_device, is_available, device_count, device_info};
         streams::{

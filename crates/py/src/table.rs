@@ -1,7 +1,5 @@
 //! Functions of Python made from the op table: a new row needs no line here.
 
-use std::ffi::{CStr, CString, c_char};
-
 use pullback::op::{Api, OpDef};
 use pullback::{Array, Result, fun, ops};
 use pyo3::exceptions::PyTypeError;
@@ -13,6 +11,7 @@ use crate::array::{PyArray, build};
 use crate::convert::Arg;
 use crate::device::On;
 use crate::error::guard;
+use crate::named::{leaked, renamed};
 use crate::operators::pair;
 
 type One = fn(&Array) -> Result<Array>;
@@ -63,7 +62,7 @@ unsafe extern "C" fn entry<const N: usize>(
         match guard(|| call(py, TABLE.get()[N], args, count as usize, named.as_ref())) {
             Ok(array) => array.into_ptr(),
             Err(err) => {
-                err.restore(py);
+                renamed(py, TABLE.get()[N].name, true, err).restore(py);
                 std::ptr::null_mut()
             }
         }
@@ -159,10 +158,10 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
     for (op, &entry) in rows.iter().zip(&ENTRIES) {
         let text = format!("{}{}\n--\n\n{}", op.name, parameters(op), doc(op));
         let def = ffi::PyMethodDef {
-            ml_name: leak(op.name)?,
+            ml_name: leaked(op.name)?,
             ml_meth: ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: entry },
             ml_flags: ffi::METH_FASTCALL | ffi::METH_KEYWORDS,
-            ml_doc: leak(&text)?,
+            ml_doc: leaked(&text)?,
         };
         // SAFETY: the definition lives for ever, and the module is what a function keeps as its self.
         let function = unsafe {
@@ -172,12 +171,6 @@ pub fn fill(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add(op.name, function)?;
     }
     Ok(())
-}
-
-/// Once per row and process, for a string that CPython keeps.
-fn leak(text: &str) -> PyResult<*const c_char> {
-    let text = CString::new(text)?;
-    Ok(Box::leak(text.into_boxed_c_str()) as &'static CStr as *const CStr as *const c_char)
 }
 
 /// The docstring: the row's text, without the blank that starts the lines of a doc comment.

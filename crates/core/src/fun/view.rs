@@ -133,7 +133,8 @@ pub fn unflatten(x: &Array, axis: isize, sizes: &[isize]) -> Result<Array> {
     let axis = shape::axis("unflatten", axis, x.ndim())?;
     let plain = |sizes: &[usize]| sizes.iter().map(|&size| size as isize).collect::<Vec<_>>();
     let n = x.shape()[axis];
-    let known: isize = sizes.iter().filter(|&&size| size >= 0).product();
+    // Sizes that cannot be counted stay too large for any array.
+    let known = sizes.iter().filter(|&&size| size >= 0).fold(1_isize, |all, &size| all.saturating_mul(size));
     let filled: Vec<isize> = match known {
         0 => sizes.to_vec(),
         _ => sizes.iter().map(|&size| if size == -1 { n as isize / known } else { size }).collect(),
