@@ -7,6 +7,7 @@ from pullback import _core
 from pullback._core import array
 from pullback._core import linalg as _linalg
 from pullback.array_api import reductions
+from pullback.array_api.data_types import result_type
 from pullback.array_api.manipulation import Axes
 
 __all__ = [
@@ -145,7 +146,7 @@ def matrix_norm(x: array, /, *, keepdims: bool = False, ord: float | str | None 
     >>> pb.array_api.linalg.matrix_norm(pb.array([[3.0, 4.0]]))
     array(5., dtype=float32)
     """
-    return _linalg.matrix_norm(x, keepdims=keepdims, ord=ord)
+    return _linalg.matrix_norm(x, keepdims=keepdims, ord="fro" if ord is None else ord)
 
 
 def matrix_power(x: array, n: int, /) -> array:
@@ -266,7 +267,8 @@ def vecdot(x1: array, x2: array, /, *, axis: int = -1) -> array:
     >>> pb.array_api.vecdot(pb.array([1, 2]), pb.array([3, 4]))
     array(11, dtype=int32)
     """
-    return _core.vecdot(x1, x2, axis=axis)
+    # The engine's sums are wider.
+    return _core.vecdot(x1, x2, axis=axis).astype(result_type(x1, x2))
 
 
 def vector_norm(x: array, /, *, axis: Axes | None = None, keepdims: bool = False, ord: float = 2) -> array:
