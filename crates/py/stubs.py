@@ -163,6 +163,7 @@ def array_class() -> str:
     out.append(text(cls.__array_namespace__, "    ") + "\n")
     out.append("    def _repr_html_(self) -> str: ...\n")
     out.append("    def __dlpack_device__(self) -> tuple[int, int]: ...\n")
+    out.append("    def __contains__(self, value: Any, /) -> bool: ...\n")
     out.append("    def __bytes__(self) -> bytes: ...\n")
     out.append("    def __setstate__(self, state: tuple[bytes, list[int], Dtype], /) -> None: ...\n")
     out.append("    def __buffer__(self, flags: int, /) -> memoryview: ...\n")

@@ -1,8 +1,10 @@
 """Arrays among others: NumPy, DLPack, ml_dtypes, pickle, notebooks, plots and tables."""
 
 import copy
+import io
 import operator
 import pickle
+import sys
 
 import numpy as np
 import pullback as pb
@@ -11,9 +13,10 @@ import pytest
 HALVES = [1.0, -2.5, float("inf"), 3.140625]
 
 
-@pytest.mark.parametrize(
-    "name", ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lt", "le", "eq", "ne", "gt", "ge"]
-)
+OPERATORS = "add sub mul truediv floordiv mod pow lt le eq ne gt ge"
+
+
+@pytest.mark.parametrize("name", OPERATORS.split())
 @pytest.mark.parametrize(
     "other", [np.array([4.0, 5.0, 6.0]), np.float32(2), np.float64(2), np.int64(2), np.array(2)], ids=repr
 )
@@ -55,15 +58,9 @@ def test_asarray():
     assert x.tolist() == [1.0, 2.0] and np.asarray(x, dtype="int8").tolist() == [1, 2]
     with pytest.raises(ValueError, match="copy"):
         np.asarray(x, dtype="float64", copy=False)
-    with pytest.raises(BufferError, match=r"^\[buffer\]"):
-        np.frombuffer(x, np.float32).flags.writeable or (memoryview(bytearray(8)).cast("B") and _writable(x))
-
-
-def _writable(x):
     # A file reads into a buffer that it may write to.
-    import io
-
-    return io.BytesIO(bytes(8)).readinto(x)
+    with pytest.raises(TypeError, match="read-write"):
+        io.BytesIO(bytes(8)).readinto(x)
 
 
 class Foreign:
@@ -122,7 +119,7 @@ def test_ml_dtypes_there_and_back():
 
 
 def test_bfloat16_without_ml_dtypes(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ml_dtypes", None)
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
     x = pb.array(HALVES, pb.bfloat16)
     assert np.asarray(x).dtype == np.float32 and np.asarray(x).tolist() == HALVES
     with pytest.raises(ValueError, match=r"^\[array\] expected that a copy may be made"):
@@ -144,7 +141,7 @@ def test_as_a_sequence():
     x = pb.array([[1.0, 2.0], [3.0, 4.0]])
     assert len(x) == 2 and [row.tolist() for row in x] == x.tolist() and 3.0 in x and 7 not in x
     first, second = x
-    assert second.tolist() == [3.0, 4.0] and list(reversed(first))[0].item() == 2.0
+    assert second.tolist() == [3.0, 4.0] and next(reversed(first)).item() == 2.0
     for bad in (len, iter, list):
         with pytest.raises(TypeError):
             bad(pb.array(1.0))

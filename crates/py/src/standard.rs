@@ -2,6 +2,7 @@
 //! The functions themselves are Python's, in `pullback.array_api`.
 
 use pullback::Array;
+use pyo3::basic::CompareOp;
 use pyo3::prelude::*;
 
 use crate::array::{PyArray, build};
@@ -46,6 +47,16 @@ impl PyArray {
         }
         present(device)?;
         build(py, On(Some(device)), || placed(&x))
+    }
+
+    /// Whether an element is equal to a number, or to its place in an array that fits.
+    fn __contains__(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let equal = slf.rich_compare(value, CompareOp::Eq)?;
+        if equal.is_instance_of::<PyArray>() {
+            equal.call_method0("any")?.is_truthy()
+        } else {
+            equal.is_truthy()
+        }
     }
 
     /// The page of a notebook: shape, dtype, device and a table of elements. A tracer has none to show.
