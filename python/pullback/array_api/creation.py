@@ -152,7 +152,7 @@ def full(shape: Any, fill_value: complex, *, dtype: Any = None, device: Any = No
     """Return an array of one number, with the default dtype of its kind.
 
     >>> pb.array_api.full(2, True)
-    array([ True,  True], dtype=bool)
+    array([True, True], dtype=bool)
     """
     return _core.full(shape, fill_value, dtype, stream=device)
 
