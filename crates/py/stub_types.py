@@ -179,6 +179,7 @@ LOCAL = {
     ("slice", "axes"): "int | Sequence[int]",
     ("slice_update", "axes"): "int | Sequence[int]",
     ("set_default_device", "device"): "Device | DeviceType | str",
+    ("to_device", "device"): "Device | DeviceType | str",
     ("split_key", "key"): "array",
     ("split", "key"): "array",
     ("reshape", "shape*"): "int | Sequence[int]",

@@ -133,6 +133,7 @@ def array_class() -> str:
         "real": "array",
         "imag": "array",
         "at": "ArrayAt",
+        "device": "Device",
     }
     for name, returns in getters.items():
         out.append(f"    @property\n    def {name}(self) -> {returns}:{text(getattr(cls, name), '    ')}\n")
@@ -158,7 +159,11 @@ def array_class() -> str:
     out.append(
         "    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...\n"
     )
+    out.append("    def __array_namespace__(self, *, api_version: str | None = None) -> Any:")
+    out.append(text(cls.__array_namespace__, "    ") + "\n")
+    out.append("    def _repr_html_(self) -> str: ...\n")
     out.append("    def __dlpack_device__(self) -> tuple[int, int]: ...\n")
+    out.append("    def __contains__(self, value: Any, /) -> bool: ...\n")
     out.append("    def __bytes__(self) -> bytes: ...\n")
     out.append("    def __setstate__(self, state: tuple[bytes, list[int], Dtype], /) -> None: ...\n")
     out.append("    def __buffer__(self, flags: int, /) -> memoryview: ...\n")

@@ -13,6 +13,7 @@ import math as _math
 import sys as _sys
 
 from pullback import _core
+from pullback import array_api as array_api
 from pullback import checkpoint_policies as checkpoint_policies
 from pullback import debug as debug
 from pullback import tree as tree
@@ -113,6 +114,7 @@ __all__ = [
     "acos",
     "acosh",
     "argwhere",
+    "array_api",
     "asarray",
     "asin",
     "asinh",

@@ -250,6 +250,14 @@ class array:
         >>> pb.zeros(3).at[pb.array([0, 0, 2])].add(1)
         array([2., 0., 1.], dtype=float32)
         """
+    @property
+    def device(self) -> Device:
+        """
+        The device for which the array is built, or was.
+
+        >>> pb.array(1.0, dtype=pb.float32).device
+        Device(cpu, 0)
+        """
     def __add__(self, other: Any, /) -> array: ...
     def __radd__(self, other: Any, /) -> array: ...
     def __iadd__(self, other: Any, /) -> array: ...
@@ -308,7 +316,16 @@ class array:
     def __rdivmod__(self, other: Any, /) -> tuple[array, array]: ...
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...
     def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any: ...
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """
+        The namespace of the array API standard, `pullback.array_api`; another version of it is a `ValueError`.
+
+        >>> pb.array(1.0).__array_namespace__().__name__
+        'pullback.array_api'
+        """
+    def _repr_html_(self) -> str: ...
     def __dlpack_device__(self) -> tuple[int, int]: ...
+    def __contains__(self, value: Any, /) -> bool: ...
     def __bytes__(self) -> bytes: ...
     def __setstate__(self, state: tuple[bytes, list[int], Dtype], /) -> None: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
@@ -491,6 +508,13 @@ class array:
         """
     def swapaxes(self, /, axis1: int, axis2: int, *, stream: _StreamOrDevice = None) -> array:
         """Two axes exchanged."""
+    def to_device(self, device: Device | DeviceType | str, /, *, stream: _StreamOrDevice = None) -> array:
+        """
+        The array on a device. `stream` is there for the standard: order follows from the graph.
+
+        >>> pb.array([1.0, 2.0]).to_device(pb.cpu)
+        array([1., 2.], dtype=float32)
+        """
     def tolist(self, /) -> Any:
         """
         The elements in nested lists.

@@ -1,7 +1,8 @@
-"""How many digits arrays print with. The digits themselves are written by the compiled half."""
+"""How arrays print: their digits, written by the compiled half, and their page in a notebook."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 
 from pullback import _core
 
@@ -61,3 +62,39 @@ def printoptions(precision: int = -1) -> Iterator[PrintOptions]:
         yield get_printoptions()
     finally:
         set_printoptions(before)
+
+
+# Rows and columns of a page's table: of more, the first ones.
+ROWS, COLUMNS = 8, 10
+
+
+def page(x: _core.array) -> str:
+    """The HTML of an array: what it is, and a table of its first elements."""
+    last = x.shape[-2:]
+    rows, columns = ([1, 1, *last][-2], [1, *last][-1])
+    shown = x[(0,) * (x.ndim - 2)] if x.ndim > 2 and x.size else x
+    lines = ""
+    if x.size:
+        for row in _core.reshape(shown, (rows, columns))[:ROWS, :COLUMNS].tolist():
+            cells = "".join(f"<td>{escape(_cell(element))}</td>" for element in row)
+            lines += f"<tr>{cells}{'<td>…</td>' if columns > COLUMNS else ''}</tr>"
+        if rows > ROWS:
+            lines += f"<tr>{'<td>…</td>' * min(columns, COLUMNS + 1)}</tr>"
+    leading = f"[{', '.join(['0'] * (x.ndim - 2))}, :, :]: " if x.ndim > 2 and x.size else ""
+    return f"<div>{_header(x)}, {escape(str(x.device))}<br>{leading}<table>{lines}</table></div>"
+
+
+def page_of_tracer(x: _core.array) -> str:
+    """The HTML of a tracer, which has no elements yet."""
+    return f"<div>traced {_header(x)}</div>"
+
+
+def _header(x: _core.array) -> str:
+    return escape(f"array, shape {x.shape}, {x.dtype.name}")
+
+
+def _cell(element: object) -> str:
+    digits = _core._precision()
+    return (
+        f"{element:.{6 if digits < 0 else digits}g}" if isinstance(element, float | complex) else str(element)
+    )

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use pullback::{Array, Aval, Dtype, Scalar, Shape, Storage};
-use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyImportError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::{ffi, intern};
 
@@ -272,15 +272,22 @@ fn to_numpy<'py>(
     }
     let numpy = py.import(intern!(py, "numpy"))?;
     let mut source = slf.clone();
-    if format(slf.get().get().dtype()).is_none() {
-        // NumPy knows no bfloat16; float32 holds every value.
-        let wide = pullback::fun::cast(&slf.get().get(), Dtype::F32).or_raise()?;
-        source = Bound::new(py, PyArray::new(wide))?;
-    }
+    // NumPy itself knows no bfloat16.
+    let named = match format(slf.get().get().dtype()) {
+        Some(_) => None,
+        None => {
+            let (numbers, named) = for_numpy(py, &slf.get().get(), copy)?;
+            source = Bound::new(py, PyArray::new(numbers))?;
+            named
+        }
+    };
     let view = py.get_type::<pyo3::types::PyMemoryView>().call1((&source,)).inspect_err(|_| {
         drop(failed(&source));
     })?;
-    let array = numpy.call_method1(intern!(py, "asarray"), (view,))?;
+    let mut array = numpy.call_method1(intern!(py, "asarray"), (view,))?;
+    if let Some(named) = named {
+        array = array.call_method1(intern!(py, "view"), (named,))?;
+    }
     let same = match &dtype {
         None => true,
         Some(dtype) => {
@@ -292,6 +299,26 @@ fn to_numpy<'py>(
         (false, _) => array.call_method1(intern!(py, "astype"), (dtype,)),
         (true, Some(true)) => array.call_method0(intern!(py, "copy")),
         (true, _) => Ok(array),
+    }
+}
+
+/// The elements of a `bfloat16` array as numbers that NumPy knows: its bits, and the type of `ml_dtypes` under which
+/// to view them, where that package is installed; otherwise `float32`, which holds every value.
+fn for_numpy<'py>(
+    py: Python<'py>,
+    x: &Array,
+    copy: Option<bool>,
+) -> PyResult<(Array, Option<Bound<'py, PyAny>>)> {
+    match py.import(intern!(py, "ml_dtypes")) {
+        Ok(types) => {
+            let bits = pullback::fun::bitcast(x, Dtype::U16).or_raise()?;
+            Ok((bits, Some(types.getattr(intern!(py, "bfloat16"))?)))
+        }
+        Err(err) if !err.is_instance_of::<PyImportError>(py) => Err(err),
+        Err(_) if copy == Some(false) => Err(PyValueError::new_err(
+            "[array] expected that a copy may be made, got copy=False: NumPy has bfloat16 where ml_dtypes is installed",
+        )),
+        Err(_) => Ok((pullback::fun::cast(x, Dtype::F32).or_raise()?, None)),
     }
 }
 

@@ -49,7 +49,9 @@ struct ManagedVersioned {
     tensor: Tensor,
 }
 
+/// Flags of version 1: nobody may write; the elements are the consumer's own.
 const READ_ONLY: u64 = 1;
+const IS_COPIED: u64 = 2;
 const NAME: &CStr = c"dltensor";
 const NAME_VERSIONED: &CStr = c"dltensor_versioned";
 const CPU: i32 = 1;
@@ -129,7 +131,8 @@ unsafe fn capsule<'py, M: HasContext>(
     made.map(Bound::into_any)
 }
 
-fn export<'py>(py: Python<'py>, array: &Array, versioned: bool) -> PyResult<Bound<'py, PyAny>> {
+/// `flags` is for a capsule with a version: without one there is no place for it.
+fn export<'py>(py: Python<'py>, array: &Array, flags: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
     let storage = elements(py, array)?;
     let data = bytes(&storage, array)?.as_ptr() as *mut c_void;
     let mut shape: Vec<i64> = array.shape().iter().map(|&n| n as i64).collect();
@@ -144,10 +147,10 @@ fn export<'py>(py: Python<'py>, array: &Array, versioned: bool) -> PyResult<Boun
         byte_offset: 0,
     };
     let (context, owned) = (ptr::null_mut(), (shape, strides, storage));
-    if versioned {
+    if let Some(flags) = flags {
         // SAFETY: only a type is named here.
         let deleter = Some(free::<ManagedVersioned> as unsafe extern "C" fn(_));
-        let managed = ManagedVersioned { version: [1, 0], context, deleter, flags: READ_ONLY, tensor };
+        let managed = ManagedVersioned { version: [1, 0], context, deleter, flags, tensor };
         let raw = Box::into_raw(Box::new(Exported { managed, _owned: owned }));
         // SAFETY: `raw` is ours until the capsule or its consumer frees it.
         unsafe {
@@ -171,7 +174,8 @@ fn export<'py>(py: Python<'py>, array: &Array, versioned: bool) -> PyResult<Boun
 
 #[pymethods]
 impl PyArray {
-    /// A DLPack capsule of the elements; versioned if the consumer understands version 1.
+    /// A DLPack capsule of the elements, of which a copy is made only on request; with a version, and the flag that
+    /// says whether they may be written to, if the consumer understands version 1.
     #[pyo3(signature = (*, stream=None, max_version=None, dl_device=None, copy=None))]
     fn __dlpack__<'py>(
         &self,
@@ -181,11 +185,19 @@ impl PyArray {
         dl_device: Option<(i32, i32)>,
         copy: Option<bool>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let _ = (stream, copy);
+        let _ = stream;
         if dl_device.is_some_and(|device| device != (CPU, 0)) {
             return Err(PyBufferError::new_err("[dlpack] only the device (1, 0), the CPU, is served"));
         }
-        export(py, &self.get(), max_version.is_some_and(|version| version.0 >= 1))
+        let mut array = self.get();
+        let mut flags = READ_ONLY;
+        if copy == Some(true) {
+            // A block of its own, which nothing else reads: the consumer may write to it.
+            array = pullback::from_bytes(bytes(&elements(py, &array)?, &array)?, array.aval().clone())
+                .or_raise()?;
+            flags = IS_COPIED;
+        }
+        export(py, &array, max_version.is_some_and(|version| version.0 >= 1).then_some(flags))
     }
 
     fn __dlpack_device__(&self) -> (i32, i32) {

@@ -60,6 +60,7 @@ mod record;
 mod rules;
 mod show;
 mod site;
+mod standard;
 mod streams;
 mod table;
 mod tree;
