@@ -152,14 +152,12 @@ def reduction(want, *, low=-3, high=3, dtypes="all", shapes=(((0, 3),), ((),)), 
     return Row((A((2, 3), low, high),), asked, diff, dtypes=dtypes, shapes=shapes, call=call, **rest)
 
 
-COMPLEX = {"complex64": "complex numbers are refused"}
 COMPARES = "its results are truth values"
 COUNTS = "its results are integers"
 CONSTANT = "its results have no derivative"
 NO_ARRAYS = "it takes no arrays"
 __all__ = [
     "COMPARES",
-    "COMPLEX",
     "CONSTANT",
     "COUNTS",
     "FAMILIES",

@@ -18,7 +18,6 @@ _TABLE = [
     (["logsumexp"], ["bool_", *UNSIGNED], "MLX takes the largest off before it lifts, and wraps around"),
     (["sum of ()", "prod of ()"], NARROW, "MLX lifts narrow integers of arrays with axes alone"),
     (["to_fp8", "to_fp8 of ()"], ["float64"], "MLX reads the bytes as those of another type"),
-    (["exclusive cummax"], ["bool_"], "wrong here: before the first of booleans is False, the smallest"),
     (["einsum"], NARROW, "sums are of the type of the operands, as with NumPy"),
     (["segmented_mm"], HALVES, "MLX's products of half floats are wrong"),
     (["hadamard_transform", "norm"], ["complex64"], "MLX drops imaginary parts, or keeps those of a size"),

@@ -7,8 +7,7 @@ What is not as the standard has it:
 
 - there is no `complex128`: `dtypes()` lacks it, and what would be it is `complex64`;
 - an operation runs on the default device, wherever its operands were made;
-- a function whose result's shape is data (`nonzero`, `unique_all`, a mask as an index) computes its operand;
-- on a branch cut, the sign of a complex result's zero part may be lost.
+- a function whose result's shape is data (`nonzero`, `unique_all`, a mask as an index) computes its operand.
 
 Integers default to `int32`, which is the type of indices too, and floats to `float32`.
 

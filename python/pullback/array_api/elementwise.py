@@ -1,7 +1,6 @@
 """Functions of elements. Python's numbers may stand beside an array, whose dtype they take.
 
-A function that the package has with the same meaning is here under the standard's parameters; those of
-complex numbers that the engine has no row for are in `_complex`.
+A function that the package has with the same meaning is here under the standard's parameters.
 """
 
 from collections.abc import Callable
@@ -9,7 +8,6 @@ from collections.abc import Callable
 from pullback import _core
 from pullback._core import array
 from pullback._dtypes import complexfloating, integer, issubdtype
-from pullback.array_api import _complex
 from pullback.array_api.data_types import result_type
 
 __all__ = [
@@ -86,20 +84,14 @@ Unary = Callable[[array], array]
 Binary = Callable[[array | complex, array | complex], array]
 
 
-def _is_complex(x: array) -> bool:
-    return issubdtype(x.dtype, complexfloating)
-
-
 def _documented(name: str, function: Callable[..., array]) -> str:
     """The engine's sentence about a function, and where it comes from."""
     first = (function.__doc__ or "").strip().split("\n\n")[0]
     return f"{first}\n\nThe array API's `{name}`."
 
 
-def _unary(name: str, function: Unary, over_complex: Unary | None = None) -> Unary:
+def _unary(name: str, function: Unary) -> Unary:
     def call(x: array, /) -> array:
-        if over_complex is not None and _is_complex(x):
-            return over_complex(x)
         return function(x)
 
     call.__name__ = call.__qualname__ = name
@@ -107,12 +99,8 @@ def _unary(name: str, function: Unary, over_complex: Unary | None = None) -> Una
     return call
 
 
-def _binary(
-    name: str, function: Callable[..., array], over_complex: Callable[..., array] | None = None
-) -> Binary:
+def _binary(name: str, function: Callable[..., array]) -> Binary:
     def call(x1: array | complex, x2: array | complex, /) -> array:
-        if over_complex is not None and result_type(x1, x2) == _core.complex64:
-            return over_complex(_core.array(x1, _core.complex64), _core.array(x2, _core.complex64))
         return function(x1, x2)
 
     call.__name__ = call.__qualname__ = name
@@ -121,14 +109,14 @@ def _binary(
 
 
 abs = _unary("abs", _core.abs)
-acos = _unary("acos", _core.arccos, _complex.acos)
-acosh = _unary("acosh", _core.arccosh, _complex.acosh)
+acos = _unary("acos", _core.arccos)
+acosh = _unary("acosh", _core.arccosh)
 add = _binary("add", _core.add)
-asin = _unary("asin", _core.arcsin, _complex.asin)
-asinh = _unary("asinh", _core.arcsinh, _complex.asinh)
-atan = _unary("atan", _core.arctan, _complex.atan)
+asin = _unary("asin", _core.arcsin)
+asinh = _unary("asinh", _core.arcsinh)
+atan = _unary("atan", _core.arctan)
 atan2 = _binary("atan2", _core.arctan2)
-atanh = _unary("atanh", _core.arctanh, _complex.atanh)
+atanh = _unary("atanh", _core.arctanh)
 bitwise_and = _binary("bitwise_and", _core.bitwise_and)
 bitwise_invert = _unary("bitwise_invert", _core.bitwise_invert)
 bitwise_left_shift = _binary("bitwise_left_shift", _core.left_shift)
@@ -137,26 +125,26 @@ bitwise_right_shift = _binary("bitwise_right_shift", _core.right_shift)
 bitwise_xor = _binary("bitwise_xor", _core.bitwise_xor)
 ceil = _unary("ceil", _core.ceil)
 conj = _unary("conj", _core.conjugate)
-cos = _unary("cos", _core.cos, _complex.cos)
-cosh = _unary("cosh", _core.cosh, _complex.cosh)
+cos = _unary("cos", _core.cos)
+cosh = _unary("cosh", _core.cosh)
 divide = _binary("divide", _core.divide)
 equal = _binary("equal", _core.equal)
-exp = _unary("exp", _core.exp, _complex.exp)
-expm1 = _unary("expm1", _core.expm1, _complex.expm1)
+exp = _unary("exp", _core.exp)
+expm1 = _unary("expm1", _core.expm1)
 floor = _unary("floor", _core.floor)
 floor_divide = _binary("floor_divide", _core.floor_divide)
 greater = _binary("greater", _core.greater)
 greater_equal = _binary("greater_equal", _core.greater_equal)
 imag = _unary("imag", _core.imag)
-isfinite = _unary("isfinite", _core.isfinite, _complex.isfinite)
-isinf = _unary("isinf", _core.isinf, _complex.isinf)
-isnan = _unary("isnan", _core.isnan, _complex.isnan)
+isfinite = _unary("isfinite", _core.isfinite)
+isinf = _unary("isinf", _core.isinf)
+isnan = _unary("isnan", _core.isnan)
 less = _binary("less", _core.less)
 less_equal = _binary("less_equal", _core.less_equal)
-log = _unary("log", _core.log, _complex.log)
-log10 = _unary("log10", _core.log10, _complex.log10)
-log1p = _unary("log1p", _core.log1p, _complex.log1p)
-log2 = _unary("log2", _core.log2, _complex.log2)
+log = _unary("log", _core.log)
+log10 = _unary("log10", _core.log10)
+log1p = _unary("log1p", _core.log1p)
+log2 = _unary("log2", _core.log2)
 logaddexp = _binary("logaddexp", _core.logaddexp)
 logical_and = _binary("logical_and", _core.logical_and)
 logical_not = _unary("logical_not", _core.logical_not)
@@ -168,19 +156,19 @@ multiply = _binary("multiply", _core.multiply)
 negative = _unary("negative", _core.negative)
 not_equal = _binary("not_equal", _core.not_equal)
 positive = _unary("positive", _core.positive)
-pow = _binary("pow", _core.power, _complex.power)
+pow = _binary("pow", _core.power)
 real = _unary("real", _core.real)
 reciprocal = _unary("reciprocal", _core.reciprocal)
 remainder = _binary("remainder", _core.remainder)
-round = _unary("round", _core.round, _complex.round)
-sign = _unary("sign", _core.sign, _complex.sign)
-sin = _unary("sin", _core.sin, _complex.sin)
-sinh = _unary("sinh", _core.sinh, _complex.sinh)
-sqrt = _unary("sqrt", _core.sqrt, _complex.sqrt)
+round = _unary("round", _core.round)
+sign = _unary("sign", _core.sign)
+sin = _unary("sin", _core.sin)
+sinh = _unary("sinh", _core.sinh)
+sqrt = _unary("sqrt", _core.sqrt)
 square = _unary("square", _core.square)
 subtract = _binary("subtract", _core.subtract)
-tan = _unary("tan", _core.tan, _complex.tan)
-tanh = _unary("tanh", _core.tanh, _complex.tanh)
+tan = _unary("tan", _core.tan)
+tanh = _unary("tanh", _core.tanh)
 trunc = _unary("trunc", _core.trunc)
 
 

@@ -70,7 +70,7 @@ class Context:
         self._materialize = bool(value)
 
     def _packed(self) -> tuple[Any, ...] | list[Any] | None:
-        """What rules need of it, as a tree: nearly always the saved arrays, and a list where there is more."""
+        """What rules need of it, as a tree: nearly always the saved arrays; a list where there is more."""
         attributes = vars(self)
         if self._materialize and self._saved_forward is None and not attributes:
             return self._saved

@@ -91,8 +91,14 @@ pub fn collect_along(shape: &Shape, index: &Array, updates: &Array, axis: usize)
 /// Rows of `x` by position.
 ///
 /// # Errors
-/// `Value` for a scalar, or positions that are not `int32`.
+/// `Value` for a scalar, or positions that are not `int32`; `Memory` for more rows than these count.
 pub fn take(x: &Array, index: &Array) -> Result<Array> {
+    if let Some(&rows) = x.shape().first()
+        && rows > i32::MAX as usize
+    {
+        let fix = "use slices, or integers one by one";
+        return Err(Error::memory(format!("[take] expected fewer than 2 ** 31 rows, got {rows}: {fix}")));
+    }
     Array::apply(&row::TAKE, Params::None, &[x, index])
 }
 

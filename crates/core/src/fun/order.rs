@@ -166,7 +166,9 @@ fn running(
     inclusive: bool,
 ) -> Result<Array> {
     let (x, axis) = lined(op.name, x, axis)?;
-    let wide = if x.dtype() == Dtype::Bool { cast(&x, Dtype::I32)? } else { x.clone() };
+    // Before the first of booleans stands what is least or greatest of them, as of bytes without a sign.
+    let counted = if op.name == "cumsum" { Dtype::I32 } else { Dtype::U8 };
+    let wide = if x.dtype() == Dtype::Bool { cast(&x, counted)? } else { x.clone() };
     let y = super::scan::cumulate(op, &wide, axis, reverse, inclusive)?;
     if op.name == "cumsum" { Ok(y) } else { cast(&y, x.dtype()) }
 }

@@ -1,9 +1,9 @@
 //! Elements picked and written by position along an axis.
 
 use pullback_base::promote::promote;
-use pullback_base::{Dtype, Error, Result, Shape, shape};
+use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
 
-use super::{broadcast_to, cast, index, reshape};
+use super::{broadcast_to, cast, index, maximum, minimum, reshape};
 use crate::array::{Array, mismatch};
 use crate::ops::scatter as row;
 
@@ -16,7 +16,14 @@ pub(super) fn positions(op: &str, at: &Array) -> Result<Array> {
         let text = format!("[{op}] expected integer positions, got {}", at.aval());
         return Err(Error::type_(text));
     }
-    cast(at, Dtype::I32)
+    // What 32 bits do not hold is out of range all the same.
+    let (low, high) = (Scalar::Int(i32::MIN.into()), Scalar::Int(i32::MAX.into()));
+    let bound = |scalar| Array::scalar(scalar, at.dtype());
+    match at.dtype() {
+        Dtype::I64 => cast(&minimum(&maximum(at, &bound(low))?, &bound(high))?, Dtype::I32),
+        Dtype::U32 | Dtype::U64 => cast(&minimum(at, &bound(high))?, Dtype::I32),
+        _ => cast(at, Dtype::I32),
+    }
 }
 
 /// Slices of `x` by position along an axis; elements of the flattened array without one. Negative positions count
