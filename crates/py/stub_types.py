@@ -7,6 +7,7 @@ TYPES = {
     "dtype": "_DtypeLike | None",
     "shape": "int | Sequence[int]",
     "keepdims": "bool",
+    "endpoint": "bool",
     "ddof": "float",
     "reverse": "bool",
     "inclusive": "bool",

@@ -1501,7 +1501,7 @@ def linearize(fun: Callable[..., Any], *primals: Any, has_aux: bool = False) -> 
     >>> y.item(), f_jvp(pb.array(1.0)).item(), f_jvp(pb.array(0.5)).item()
     (8.0, 12.0, 6.0)
     """
-def linspace(start: float, stop: float, num: int = 50, endpoint: _ArrayLike = True, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     Numbers at equal distances from `start` to `stop`, both included; without `endpoint`, the last is left out of `num + 1`.
 

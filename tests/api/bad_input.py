@@ -14,7 +14,7 @@ ROOMS = {"": pb, "linalg": pb.linalg, "fft": pb.fft, "random": pb.random, "fast"
 # They take nothing, or functions, trees, files, devices, limits and names: their own tests give them what
 # they do not take.
 NAMES = """
-array.eval array.item array.reshape array.tolist associative_scan async_eval broadcast_shapes
+array.eval array.item array.reshape array.tolist asarray associative_scan async_eval broadcast_shapes
 can_cast checkpoint checkpoint_name clear_cache clear_streams closure_convert compile cond
 custom_linear_solve custom_root default_device default_stream depends device_count device_info
 disable_compile einsum einsum_path enable_compile eval explain export_function export_to_dot
@@ -44,10 +44,10 @@ KINDS = {
     "dtype": "dtype",
     "integer": "n m k num size length minlength offset decimals kth repeats groups block_size group_size "
     "bits M hop_length win_length n_fft num_samples seed dims",
-    "number": "rtol atol ddof alpha nan posinf neginf d eps base",
+    "number": "rtol atol ddof correction alpha nan posinf neginf d eps base",
     "flag": "keepdims reverse inclusive equal_nan precise sparse transpose full_matrices compute_uv "
     "center onesided flip allow_col_major sorted_indices traditional force_fused density "
-    "return_index return_inverse return_counts",
+    "return_index return_inverse return_counts endpoint",
     "word": "mode norm UPLO indexing side pad_mode",
     "integers": "stride padding dilation kernel_dilation input_dilation output_padding reps shift strides "
     "pad_width indices_or_sections",
@@ -55,7 +55,7 @@ KINDS = {
     "order": "ord p",
     "pair": "range",
     "key": "key",
-    "stream": "stream",
+    "stream": "stream device",
 }
 KIND = {name: kind for kind, names in KINDS.items() for name in names.split()}
 
@@ -63,7 +63,7 @@ X = pb.eye(4) + 1
 # What a parameter without a default gets.
 GOOD = {
     **{"array": X, "arrays": [X, X], "axis": 0, "axes": 0, "shape": (4, 4), "dtype": pb.float32},
-    **{"integer": 1, "number": 1e-5, "flag": False, "integers": 1, "key": pb.random.key(0)},
+    **{"integer": 1, "number": 1e-5, "flag": False, "integers": 1, "key": pb.random.key(0), "stream": pb.cpu},
 }
 
 EVEN, ROW_OF_8, POSITIONS = pb.ones((4, 4), pb.int32), pb.arange(8), pb.zeros((4, 4), pb.int32)

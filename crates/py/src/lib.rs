@@ -38,6 +38,7 @@ mod fun_linalg;
 mod fun_make;
 mod fun_norm;
 mod fun_part;
+mod fun_product;
 mod fun_quantize;
 mod fun_reduce;
 mod fun_shape;
@@ -245,10 +246,10 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
             broadcast_arrays, broadcast_shapes, concatenate, stack, split, repeat, tile, roll, pad, diagonal, diag,
             trace, view, astype,
         };
+        fun_product::{addmm, inner, matmul, outer, tensordot};
         fun_make::{
             zeros, ones, full, zeros_like, ones_like, full_like, arange, linspace, eye, identity, tri, tril, triu,
-            where_, clip, round, relu, gelu, gelu_approx, silu, radians, degrees, matmul, addmm, outer, inner,
-            tensordot, take, take_along_axis, put_along_axis, isclose, allclose, array_equal,
+            where_, clip, round, relu, gelu, gelu_approx, silu, radians, degrees, take, take_along_axis, put_along_axis, isclose, allclose, array_equal,
         };
     }
     Ok(())

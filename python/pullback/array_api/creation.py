@@ -104,9 +104,7 @@ def linspace(
         ]
         return (parts[0] + parts[1] * 1j).astype(_core.complex64 if dtype is None else dtype)
     dtype = _core.float32 if dtype is None else dtype
-    if endpoint or num == 0:
-        return _core.linspace(start, stop, num, dtype, stream=device)
-    return _core.linspace(start, stop, num + 1, dtype, stream=device)[:num]
+    return _core.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, stream=device)
 
 
 def eye(
