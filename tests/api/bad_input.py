@@ -14,7 +14,8 @@ ROOMS = {"": pb, "linalg": pb.linalg, "fft": pb.fft, "random": pb.random, "fast"
 # They take nothing, or functions, trees, files, devices, limits and names: their own tests give them what
 # they do not take.
 NAMES = """
-array.eval array.item array.reshape array.tolist asarray associative_scan async_eval broadcast_shapes
+array.eval array.item array.reshape array.to_device array.tolist asarray associative_scan
+async_eval broadcast_shapes
 can_cast checkpoint checkpoint_name clear_cache clear_streams closure_convert compile cond
 custom_linear_solve custom_root default_device default_stream depends device_count device_info
 disable_compile einsum einsum_path enable_compile eval explain export_function export_to_dot

@@ -230,12 +230,20 @@ fn a_mistake_of_a_user_is_found_where_it_is() {
 }
 
 #[test]
-fn every_float_function_of_the_table_has_a_kernel() {
-    let program = &functions()[5];
-    let integers_only = [Map::Not, Map::And, Map::Or, Map::Xor, Map::Shl, Map::Shr];
-    for &map in Map::ALL {
-        let there = program.insts.iter().any(|inst| matches!(inst, Inst::Map { map: m, .. } if *m == map));
-        assert_eq!(there, !integers_only.contains(&map), "{map:?}");
+fn every_function_of_the_table_has_a_kernel_for_floats_and_for_complex_numbers() {
+    let integers = [Map::Not, Map::And, Map::Or, Map::Xor, Map::Shl, Map::Shr];
+    let complex = [Map::Swap, Map::Join];
+    let real = [Map::Sign, Map::Floor, Map::Ceil, Map::Trunc, Map::Erf, Map::Erfinv, Map::Rem, Map::FloorDiv];
+    let programs = functions();
+    // The last two programs are of these types.
+    let [.., floats, numbers] = &programs[..] else { unreachable!("a program of each type") };
+    let of_reals = [&real[..], &[Map::Atan2]].concat();
+    for (program, dtype, lacks) in [(floats, Dtype::F32, &complex[..]), (numbers, Dtype::C64, &of_reals)] {
+        for &map in Map::ALL {
+            let there =
+                program.insts.iter().any(|inst| matches!(inst, Inst::Map { map: m, .. } if *m == map));
+            assert_eq!(there, !integers.contains(&map) && !lacks.contains(&map), "{map:?} of {dtype}");
+        }
     }
 }
 
