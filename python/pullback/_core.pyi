@@ -492,7 +492,7 @@ class array:
         """As the function."""
     def squeeze(self, /, axis: None | int | Sequence[int] = None, *, stream: _StreamOrDevice = None) -> array:
         """Axes of size 1 taken out; all of them, if none is named."""
-    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
+    def std(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None, stream: _StreamOrDevice = None) -> array:
         """
         Standard deviation over axes; `correction` or else `ddof` is taken off the count.
 
@@ -524,7 +524,7 @@ class array:
         """
     def transpose(self, /, *axes: int | Sequence[int] | None, stream: _StreamOrDevice = None) -> array:
         """The axes in another order; in reverse, if none is named."""
-    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
+    def var(self, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None, stream: _StreamOrDevice = None) -> array:
         """
         Variance over axes, real of complex numbers; `correction` or else `ddof` is taken off the count.
 
@@ -781,7 +781,7 @@ def any(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: boo
     >>> pb.any(pb.array([0, 1])).item()
     True
     """
-def arange(start: _Scalar = None, stop: _Scalar | None = None, step: _Scalar | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
+def arange(start: _Scalar | None = None, stop: _Scalar | None = None, step: _Scalar | None = None, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
     `arange(stop)` or `arange(start, stop, step)`: numbers at equal distances, without `stop`.
 
@@ -1278,7 +1278,7 @@ def floor(a: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise largest integer that is not above."""
 def floor_divide(a: _ArrayLike, b: _ArrayLike, *, stream: _StreamOrDevice = None) -> array:
     """Elementwise quotient rounded down, with broadcasting."""
-def from_dlpack(x: _ArrayLike, /, *, copy: _ArrayLike = None) -> array:
+def from_dlpack(x: _ArrayLike, /, *, copy: bool | None = None) -> array:
     """An array from another library's tensor, by copy: `copy=False` is refused but for arrays of our own."""
 def from_fp8(x: _ArrayLike, dtype: _DtypeLike | None = None, *, stream: _StreamOrDevice = None) -> array:
     """
@@ -1957,7 +1957,7 @@ def stack(arrays: Sequence[_ArrayLike] | array, axis: int = 0, *, stream: _Strea
     array([[1, 2],
            [3, 4]], dtype=int32)
     """
-def std(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
+def std(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None, stream: _StreamOrDevice = None) -> array:
     """
     Standard deviation over axes; `correction` or else `ddof` is taken off the count.
 
@@ -2104,7 +2104,7 @@ def unstack(x: _ArrayLike, /, *, axis: int = 0, stream: _StreamOrDevice = None) 
     >>> pb.unstack(pb.array([[1, 2], [3, 4]]))
     (array([1, 2], dtype=int32), array([3, 4], dtype=int32))
     """
-def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: _ArrayLike = None, stream: _StreamOrDevice = None) -> array:
+def var(a: _ArrayLike, /, axis: None | int | Sequence[int] = None, keepdims: bool = False, ddof: float = 0, *, correction: float | None = None, stream: _StreamOrDevice = None) -> array:
     """
     Variance over axes, real of complex numbers; `correction` or else `ddof` is taken off the count.
 

@@ -9,9 +9,19 @@ UNSIGNED = ["uint8", "uint16", "uint32", "uint64"]
 INTEGERS = ["int8", "int16", "int32", "int64", *UNSIGNED]
 HALVES = ["float16", "bfloat16"]
 
-# Functions, order and tests of complex numbers are refused here: they have arithmetic, sums, products and
-# Fourier transforms. The message says what it got.
-COMPLEX = "got complex64"
+# Complex numbers are sorted and compared, but not floored, nor chosen from as they come: the operations that
+# say so.
+REFUSED = [
+    "isneginf",
+    "isposinf",
+    "floor_divide",
+    "median",
+    "cummax",
+    "cummin",
+    "logcumsumexp",
+    "searchsorted",
+]
+REFUSED += ["unique", "scatter_max"]
 
 _TABLE = [
     (["softmax", "softmax of ()", "softmax of none"], ["bool_", *INTEGERS], "MLX rounds it to integers"),
