@@ -15,7 +15,9 @@ for room in ("fast", "fft", "linalg", "random"):
     module = getattr(pb, room)
     OBJECTS += [(f"{room}.{name}", getattr(module, name)) for name in dir(module) if not name.startswith("_")]
 OBJECTS += [
-    (f"array.{name}", member) for name, member in vars(pb.array).items() if getattr(member, "__doc__", None)
+    (f"array.{name}", member)
+    for name, member in sorted(vars(pb.array).items())
+    if getattr(member, "__doc__", None)
 ]
 OBJECTS += [("pullback", pb), ("testing", importlib.import_module("pullback.testing"))]
 OBJECTS += [(f"testing.{name}", getattr(OBJECTS[-1][1], name)) for name in OBJECTS[-1][1].__all__]
