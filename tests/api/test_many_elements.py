@@ -42,7 +42,7 @@ def test_places_by_an_array_are_refused(marked):
     """They are read as int32, which does not count so far."""
     places = pb.array([0, N - 2, -1, -2], pb.int64)
     for call in (lambda: pb.take(marked, places), lambda: marked[places]):
-        with pytest.raises(MemoryError, match=rf"expected fewer than 2 \*\* 31 rows, got {N}"):
+        with pytest.raises(MemoryError, match=rf"expected fewer than 2 \*\* 31 rows, got .*{N}"):
             call()
 
 
