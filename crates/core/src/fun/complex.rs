@@ -4,7 +4,7 @@ use pullback_base::{Dtype, Result};
 
 use super::{
     add, binary, cast, divide, equal, greater, isfinite, isinf, logical_and, logical_or, maximum, multiply,
-    sqrt, square, unary, where_,
+    square, unary, where_,
 };
 use crate::array::Array;
 use crate::custom::fence::stop_gradient;
@@ -65,9 +65,7 @@ pub fn abs(x: &Array) -> Result<Array> {
     let usual = logical_and(&isfinite(&scale)?, &greater(&scale, &scale.weak(0.))?)?;
     let scale = where_(&usual, &scale, &scale.weak(1.))?;
     let squares = add(&square(&divide(&re, &scale)?)?, &square(&divide(&im, &scale)?)?)?;
-    // The root has an infinite slope at 0, and 0 times that is NaN.
-    let zero = equal(&squares, &squares.weak(0.))?;
-    let root = where_(&zero, &squares.weak(0.), &sqrt(&where_(&zero, &squares.weak(1.), &squares)?)?)?;
+    let root = super::norm::root(&squares)?;
     // Infinite beside NaN, too.
     let infinite = logical_or(&isinf(&re)?, &isinf(&im)?)?;
     where_(&infinite, &re.weak(f64::INFINITY), &multiply(&root, &scale)?)

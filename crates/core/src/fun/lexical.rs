@@ -3,8 +3,7 @@
 use pullback_base::{Dtype, Result};
 
 use super::{
-    argmax, argsort, cast, complex, equal, imag, isnan, logical_and, logical_or, max, min, real,
-    take_along_axis, where_,
+    argmax, argsort, cast, complex, equal, imag, isnan, logical_or, max, min, real, take_along_axis, where_,
 };
 use crate::array::Array;
 
@@ -34,8 +33,7 @@ pub(super) fn position(largest: bool, x: &Array, axis: Option<isize>, keepdims: 
     let list = axis.map(|axis| [axis]);
     let axes = list.as_ref().map(|list| &list[..]);
     let top = extreme(largest, x, axes, true)?;
-    let same = logical_and(&equal(&real(x)?, &real(&top)?)?, &equal(&imag(x)?, &imag(&top)?)?)?;
-    argmax(&cast(&logical_or(&same, &isnan(x)?)?, Dtype::U8)?, axis, keepdims)
+    argmax(&cast(&logical_or(&equal(x, &top)?, &isnan(x)?)?, Dtype::U8)?, axis, keepdims)
 }
 
 /// Positions that would sort the elements along an axis: by imaginary parts first, and then, without disturbing that

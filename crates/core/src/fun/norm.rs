@@ -37,8 +37,8 @@ fn inexact(op: &str, x: &Array) -> Result<Array> {
     cast(x, dtype.ok_or_else(|| Error::type_(format!("[{op}] expected a number type, got {}", x.dtype())))?)
 }
 
-/// The sum of two squares, or one.
-fn squares(x: &Array) -> Result<Array> {
+/// The square of the modulus, which is real: of complex numbers the sum of two squares, of others one.
+pub(super) fn squares(x: &Array) -> Result<Array> {
     match x.dtype() {
         Dtype::C64 => add(&square(&real(x)?)?, &square(&imag(x)?)?),
         _ => square(x),
@@ -46,7 +46,7 @@ fn squares(x: &Array) -> Result<Array> {
 }
 
 /// The root, with slope 0 at 0: there it is infinite, and 0 times that is NaN.
-fn root(x: &Array) -> Result<Array> {
+pub(super) fn root(x: &Array) -> Result<Array> {
     let zero = equal(x, &x.weak(0.))?;
     where_(&zero, &x.weak(0.), &sqrt(&where_(&zero, &x.weak(1.), x)?)?)
 }

@@ -6,7 +6,7 @@
 use pullback_base::promote::inexact;
 use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
 
-use super::{add, cast, divide, exp, lexical, log, multiply, reshape, square, subtract, where_};
+use super::{add, cast, divide, exp, lexical, log, multiply, reshape, subtract, where_};
 use crate::array::Array;
 use crate::op::OpDef;
 use crate::ops::{order, reduce as row};
@@ -235,11 +235,8 @@ pub fn var(x: &Array, axes: Option<&[isize]>, keepdims: bool, ddof: f64) -> Resu
     let dtype = inexact(x.dtype());
     let x = cast(x, wide(dtype))?;
     let apart = subtract(&x, &mean(&x, axes, true)?)?;
-    // Of complex numbers the squared distance, which is real.
-    let (squares, dtype) = match dtype {
-        Dtype::C64 => (add(&square(&super::real(&apart)?)?, &square(&super::imag(&apart)?)?)?, Dtype::F32),
-        _ => (square(&apart)?, dtype),
-    };
+    let squares = super::norm::squares(&apart)?;
+    let dtype = if dtype == Dtype::C64 { Dtype::F32 } else { dtype };
     let total = sum_over(&squares, axes, keepdims)?;
     cast(&divide(&total, &total.weak(n.max(0.)))?, dtype)
 }
