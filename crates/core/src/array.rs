@@ -37,7 +37,7 @@ impl Array {
     /// # Errors
     /// As `apply`.
     pub fn apply_all(op: &'static OpDef, params: Params, inputs: &[&Array]) -> Result<SmallVec<[Array; 1]>> {
-        Ok(Array::node_of(op, params, inputs)?.outputs())
+        Ok(Array::node_of(op, params, inputs)?.into_outputs())
     }
 
     /// The operation of `node` over inputs of the same types as its own: what `infer` would answer is known.
@@ -47,7 +47,7 @@ impl Array {
     pub fn again(node: &Node, inputs: Inputs) -> SmallVec<[Array; 1]> {
         let NodeKind::Op(op, params) = &node.kind else { unreachable!("expected an operation") };
         debug_assert!(inputs.len() == node.with_inputs(<[Array]>::len));
-        node.again(op, params.clone(), inputs).outputs()
+        node.again(op, params.clone(), inputs).into_outputs()
     }
 
     fn node_of(op: &'static OpDef, params: Params, inputs: &[&Array]) -> Result<Arc<Node>> {
@@ -109,6 +109,11 @@ impl Array {
     /// A fresh leaf of trace `number` that has no elements.
     pub fn tracer(aval: Aval, of: &'static str, number: u64) -> Array {
         Array { node: Node::new(NodeKind::Tracer(of), Inputs::new(), smallvec![aval], number), out: 0 }
+    }
+
+    /// The output of a node with one.
+    pub(crate) fn only(node: Arc<Node>) -> Array {
+        Array { node, out: 0 }
     }
 
     /// Output `out` of a node.

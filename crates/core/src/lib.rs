@@ -10,6 +10,7 @@ pub mod array;
 pub mod callback;
 pub mod custom;
 pub mod fun;
+mod live;
 pub mod node;
 pub mod op;
 pub mod operators;

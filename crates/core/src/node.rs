@@ -1,7 +1,6 @@
 //! Nodes: immutable but for two things. They are given their elements once, and may then forget their history.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use pullback_base::{Aval, Device, Storage};
@@ -12,7 +11,7 @@ use crate::callback::Callback;
 use crate::custom::CustomCall;
 use crate::op::OpDef;
 use crate::params::Params;
-use crate::{origin, place, trace};
+use crate::{live, origin, place, trace};
 
 /// What a node is.
 #[derive(Debug)]
@@ -69,11 +68,9 @@ pub struct Node {
     data: OnceLock<SmallVec<[Storage; 1]>>,
 }
 
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
 /// Nodes that exist.
 pub fn live_nodes() -> usize {
-    LIVE.load(Ordering::Relaxed)
+    live::nodes()
 }
 
 impl Node {
@@ -100,7 +97,7 @@ impl Node {
         custom: Option<Arc<CustomCall>>,
         device: Device,
     ) -> Arc<Node> {
-        LIVE.fetch_add(1, Ordering::Relaxed);
+        live::count(1);
         let (mut trace, mut depth) = (number, 0);
         for input in &inputs {
             trace = trace.max(input.node().trace);
@@ -129,6 +126,12 @@ impl Node {
         f(&self.history.read().unwrap_or_else(PoisonError::into_inner).inputs)
     }
 
+    /// Its operands, and the call of a custom node; none once it has forgotten them.
+    pub fn history(&self) -> (Inputs, Option<Arc<CustomCall>>) {
+        let history = self.history.read().unwrap_or_else(PoisonError::into_inner);
+        (copied(&history.inputs), history.custom.clone())
+    }
+
     /// The call, for a custom node that has not forgotten it.
     pub fn custom(&self) -> Option<Arc<CustomCall>> {
         match self.kind {
@@ -139,9 +142,14 @@ impl Node {
 
     /// Its outputs.
     pub fn outputs(self: &Arc<Node>) -> Outputs {
+        self.clone().into_outputs()
+    }
+
+    /// As `outputs`, where nobody else needs the node.
+    pub fn into_outputs(self: Arc<Node>) -> Outputs {
         match self.avals.len() {
-            1 => smallvec![Array::output(self, 0)],
-            n => (0..n).map(|out| Array::output(self, out)).collect(),
+            1 => smallvec![Array::only(self)],
+            n => (0..n).map(|out| Array::output(&self, out)).collect(),
         }
     }
 
@@ -184,7 +192,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        LIVE.fetch_sub(1, Ordering::Relaxed);
+        live::count(-1);
         let history = self.last_history();
         release(history);
     }

@@ -9,6 +9,7 @@ use crate::array::PyArray;
 use crate::axes::{self, axis_of};
 use crate::conform::{self, Conform, Misfit, described, sequence};
 use crate::convert;
+use crate::custom::parameter_names;
 use crate::rules::{CallRules, Outcome, object};
 use crate::tree::{self, Objects, Part, Tree};
 use crate::vmap::{keep, kept};
@@ -37,7 +38,8 @@ impl CallRules {
 
     /// The name of a positional argument, for messages.
     fn root(&self, i: usize) -> String {
-        self.roots.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"))
+        let names = Python::attach(|py| parameter_names(self.fun.bind(py)));
+        names.ok().and_then(|names| names.get(i).cloned()).unwrap_or_else(|| format!("args[{i}]"))
     }
 
     /// Gradients of the arrays in the order of the arguments.
@@ -95,7 +97,7 @@ impl CallRules {
             return None;
         }
         let array = |value: &Bound<'_, PyAny>| {
-            value.cast_exact::<PyArray>().ok().map(|array| Value::Array(array.get().get()))
+            value.cast_exact::<PyArray>().ok().map(|array| Value::Array(array.get().of(value.py())))
         };
         if n == 1
             && let Some(one) = array(result)
@@ -195,7 +197,7 @@ impl CallRules {
         if result.is_none() {
             return Ok(Ok(Value::None));
         }
-        let shape = &kept(&self.slot)?;
+        let shape = &kept(result.py(), &self.slot)?;
         let misfit = match like_outputs(shape, result)? {
             Ok(found) => return Ok(Ok(found)),
             Err(misfit) => misfit,
@@ -237,7 +239,7 @@ impl CallRules {
             let text = format!(" returned {}: expected (output, tangent of the output)", described(result));
             return self.error("jvp", &text);
         };
-        match like_outputs(&kept(&self.slot)?, &tangent)? {
+        match like_outputs(&kept(result.py(), &self.slot)?, &tangent)? {
             Ok(found) => self.beside(call, &output, found),
             Err(misfit) => self.error("jvp", &format!(": {misfit}")),
         }
@@ -246,14 +248,14 @@ impl CallRules {
     /// Tangents beside which a rule returned outputs: those must be what the function returns, for they tell which of
     /// the two is which.
     fn beside(&self, call: &Call, outputs: &Bound<'_, PyAny>, tangents: Value) -> Outcome<Value> {
-        let shape = kept(&self.slot)?;
+        let shape = kept(outputs.py(), &self.slot)?;
         let dtypes: Vec<Dtype> = call.outputs.iter().map(|out| out.dtype()).collect();
         let fix = "return what the function returns, then its tangent";
         let mut conform = Conform::declared(&shape, &dtypes);
         if let Err(misfit) = conform.read(Some(outputs), "primal output")? {
             return self.error("jvp", &format!(", {misfit}: {fix}"));
         }
-        for (i, (found, out)) in conform.found.iter().zip(&call.outputs).enumerate() {
+        for (i, (found, out)) in conform.found.iter().zip(call.outputs).enumerate() {
             let got = match found {
                 Value::Array(found) if found.aval() == out.aval() => continue,
                 Value::Array(found) => found.aval().to_string(),
@@ -295,7 +297,7 @@ impl CallRules {
                 }
             }
         }
-        keep(&self.slot, shape);
+        keep(py, &self.slot, shape);
         Ok(Ok((found, places)))
     }
 }

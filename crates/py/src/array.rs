@@ -1,7 +1,7 @@
 //! The array as Python sees it: a frozen class around one handle, whose methods only build nodes.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pullback::{Array, Error, Result, Storage};
@@ -13,6 +13,7 @@ use crate::convert;
 use crate::device::On;
 use crate::dtype::{DtypeArg, PyDtype};
 use crate::error::{OrRaise, guard, host};
+use crate::held::Held;
 use crate::show;
 
 /// An array: a shape, a type of elements, and elements that are computed when somebody asks.
@@ -26,29 +27,31 @@ use crate::show;
 /// Python's integers become `int32` (`int64` if one does not fit), its floats `float32`; a number next to an
 /// array takes the array's type.
 #[pyclass(frozen, weakref, name = "array", module = "pullback")]
-pub struct PyArray(Mutex<Array>);
+pub struct PyArray(Held<Array>);
 
 impl PyArray {
     /// A new object around a handle.
     #[inline]
     pub fn new(array: Array) -> PyArray {
-        PyArray(Mutex::new(array))
+        PyArray(Held::new(array))
     }
 
-    /// The handle. The lock is there because `x += 1` and `x[i] = v` change which array an object stands for;
-    /// nothing is called while it is held.
+    /// The handle. It is held, because `x += 1` and `x[i] = v` change which array an object stands for.
+    #[inline]
+    pub fn of(&self, py: Python<'_>) -> Array {
+        self.0.get(py)
+    }
+
+    /// The handle, for those who have no token.
     #[inline]
     pub fn get(&self) -> Array {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        Python::attach(|py| self.of(py))
     }
 
     /// Makes the object stand for another array.
-    pub fn set(&self, array: Array) {
-        let mut here = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *here, array);
-        drop(here);
-        // Only now: what dies with it may hold rules, and with them Python objects.
-        drop(before);
+    pub fn set(&self, py: Python<'_>, array: Array) {
+        // What dies with the one before may hold rules, and with them Python objects.
+        drop(self.0.replace(py, array));
     }
 }
 
@@ -324,8 +327,8 @@ impl PyArray {
         Ok((content, x.shape().to_vec(), PyDtype(x.dtype())))
     }
 
-    fn __setstate__(&self, state: State) -> PyResult<()> {
-        self.set(restored(state)?);
+    fn __setstate__(&self, py: Python<'_>, state: State) -> PyResult<()> {
+        self.set(py, restored(state)?);
         Ok(())
     }
 

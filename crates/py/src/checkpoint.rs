@@ -125,14 +125,14 @@ impl Checkpointed {
         let inner = move |leaves: &[Array]| -> pullback::Result<Vec<Array>> {
             Python::attach(|py| {
                 let (arrays, tree) = call_tree(fun.bind(py), &tree, leaves)?;
-                keep(&keeper, tree);
+                keep(py, &keeper, tree);
                 Ok(arrays.into_vec())
             })
             .map_err(host)
         };
         let (keeps, site) = (self.keeps.clone(), site::caller(py));
         let outs = guard(|| transform::checkpoint_with(inner, &arrays, keeps, site).or_raise())?;
-        kept(&slot)?.rebuild(py, &outs)
+        kept(py, &slot)?.rebuild(py, &outs)
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {

@@ -296,7 +296,7 @@ pub fn described(value: &Bound<'_, PyAny>) -> String {
 /// One array, or what stands in its place.
 pub fn leaf(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(array) = value.cast::<PyArray>() {
-        return Ok(Value::Array(array.get().get()));
+        return Ok(Value::Array(array.get().of(value.py())));
     }
     if value.is_none() {
         return Ok(Value::None);

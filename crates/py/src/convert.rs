@@ -225,7 +225,7 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Arg {
 
     fn extract(value: Borrowed<'a, 'py, PyAny>) -> PyResult<Arg> {
         if let Ok(exact) = value.cast_exact::<PyArray>() {
-            return Ok(Arg(exact.get().get()));
+            return Ok(Arg(exact.get().of(exact.py())));
         }
         array(&value, None).map(Arg)
     }

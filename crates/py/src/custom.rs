@@ -1,7 +1,7 @@
 //! What every door stands on: a function, its rules, and how a call of it becomes a node.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use pullback::custom::{Captured, Function, Missing, Owner, fresh_id};
 use pullback::transform;
@@ -12,10 +12,11 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::compile;
 use crate::error::{OrRaise, guard};
+use crate::held::Held;
 use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
-use crate::tree;
-use crate::vmap::{Slot, all_arrays, call_fresh, flatten_call, kept};
+use crate::tree::{self, Tree};
+use crate::vmap::{Slot, call_fresh, flatten_call, kept};
 use crate::wrap::{self, looks_like_its_function};
 
 /// A function with rules: what every door makes its calls with.
@@ -32,7 +33,7 @@ pub struct Custom {
     names: OnceLock<Arc<[String]>>,
     /// What the graph holds of it where every parameter is an array.
     usual: OnceLock<Arc<Function>>,
-    rules: Mutex<Arc<RuleSet>>,
+    rules: Held<Arc<RuleSet>>,
     /// Counts registrations: what was compiled with other rules is of no use.
     version: Arc<AtomicU64>,
 }
@@ -73,7 +74,7 @@ impl Custom {
             bind,
             names: OnceLock::new(),
             usual: OnceLock::new(),
-            rules: Mutex::default(),
+            rules: Held::default(),
             version: Arc::default(),
         })
     }
@@ -82,25 +83,17 @@ impl Custom {
         visit.call(&self.fun)?;
         // Rules that a node holds too are not ours alone: shown to the collector, they could be cleared while the
         // node still needs them.
-        match self.rules.try_lock() {
-            Ok(rules) if Arc::strong_count(&rules) == 1 => rules.visit(visit),
-            _ => Ok(()),
-        }
-    }
-
-    fn rules(&self) -> Arc<RuleSet> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        // SAFETY: the collector runs under the interpreter's lock, which it keeps; it allows no `attach`.
+        let rules = self.rules.get(unsafe { Python::assume_attached() });
+        // One of the two is this.
+        if Arc::strong_count(&rules) == 2 { rules.visit(visit) } else { Ok(()) }
     }
 
     /// Changes the rules: what was compiled with the old ones is compiled anew.
-    pub fn register(&self, change: impl FnOnce(&mut RuleSet)) {
-        let py_free = |rules: &mut Arc<RuleSet>| {
-            let mut fresh = (**rules).clone();
-            change(&mut fresh);
-            std::mem::replace(rules, Arc::new(fresh))
-        };
-        let before = py_free(&mut self.rules.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(before);
+    pub fn register(&self, py: Python<'_>, change: impl FnOnce(&mut RuleSet)) {
+        let mut fresh = (*self.rules.get(py)).clone();
+        change(&mut fresh);
+        drop(self.rules.replace(py, Arc::new(fresh)));
         self.version.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -115,13 +108,14 @@ impl Custom {
         py: Python<'_>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
+        tree: &Tree,
     ) -> PyResult<Arc<Function>> {
         let names = self.names(py);
         let of = |args| {
             let (id, name) = (self.id, self.name.clone());
             Arc::new(Function { id, name, args, missing: self.missing, captured: self.captured })
         };
-        if args.len() == names.len() && kwargs.is_none_or(|kwargs| kwargs.is_empty()) && all_arrays(args) {
+        if tree.is_of_arrays(names.len()) {
             return Ok(self.usual.get_or_init(|| of(names.clone())).clone());
         }
         Ok(of(self.paths(py, args, kwargs)?))
@@ -158,21 +152,22 @@ impl Custom {
     ) -> PyResult<Bound<'py, PyAny>> {
         compile::touch(&self.version);
         let (arrays, tree) = flatten_call(py, args, kwargs)?;
+        let func = self.function(py, args, kwargs, &tree)?;
         let rules = Arc::new(CallRules {
-            rules: self.rules(),
+            rules: self.rules.get(py),
             fun: self.fun.clone_ref(py),
             tree,
             slot: Slot::default(),
             kept: Slot::default(),
-            roots: self.names(py).clone(),
         });
-        let owner = Owner { func: self.function(py, args, kwargs)?, rules: rules.clone() };
-        let outs = guard(|| transform::custom::call(&owner, site::caller(py), &arrays).or_raise())?;
-        kept(&rules.slot)?.rebuild(py, &outs)
+        let owner = Owner { func, rules: rules.clone() };
+        let outs = guard(|| transform::custom::call(owner, site::caller(py), arrays).or_raise())?;
+        kept(py, &rules.slot)?.rebuild_from(py, outs)
     }
 }
 
-fn parameter_names(fun: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+/// Names of the parameters that have a position.
+pub fn parameter_names(fun: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let signature = fun.py().import("inspect")?.call_method1("signature", (fun,))?;
     let mut names = Vec::new();
     for parameter in signature.getattr("parameters")?.call_method0("values")?.try_iter()? {
@@ -237,6 +232,7 @@ impl Custom {
     #[expect(clippy::too_many_arguments, reason = "one for each rule, by keyword")]
     fn _define(
         &self,
+        py: Python<'_>,
         split: bool,
         forward: Option<&Bound<'_, PyAny>>,
         vjp: Option<&Bound<'_, PyAny>>,
@@ -253,7 +249,7 @@ impl Custom {
         }
         let rule = |fun: Option<&Bound<'_, PyAny>>| fun.map(|fun| Arc::new(Rule::new(fun, style)));
         let (forward, vjp, jvp, vmap) = (rule(forward), rule(vjp), rule(jvp), rule(vmap));
-        self.register(move |rules| {
+        self.register(py, move |rules| {
             if forward.is_some() || vjp.is_some() {
                 // A rule goes with the forward pass that it was given with.
                 rules.forward = forward;

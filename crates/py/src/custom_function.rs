@@ -40,7 +40,7 @@ fn decorate<'py>(
     let register = move |slf: &Bound<'_, CustomFunction>, rule: &Bound<'_, PyAny>| -> PyResult<()> {
         function(rule, what)?;
         let rule = Rule::listed(rule)?;
-        slf.as_super().get().register(|rules| add(rules, rule));
+        slf.as_super().get().register(slf.py(), |rules| add(rules, rule));
         Ok(())
     };
     if let Some(rule) = rule {

@@ -115,7 +115,9 @@ impl<'py> Flat<'_, 'py> {
         self.parts.push(Part::Leaf);
         match self.leaves {
             Leaves::All(..) => self.objects.push(value.clone()),
-            Leaves::Arrays | Leaves::Numbers => self.arrays.push(value.cast::<PyArray>()?.get().get()),
+            Leaves::Arrays | Leaves::Numbers => {
+                self.arrays.push(value.cast::<PyArray>()?.get().of(value.py()))
+            }
         }
         Ok(())
     }
@@ -249,13 +251,13 @@ fn dataclass_fields<'py>(kind: &Bound<'py, PyType>) -> PyResult<Option<Vec<Bound
 /// The arrays of a tree in order, and its structure.
 pub fn flatten(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
     let flat = flattened(tree, Leaves::Arrays)?;
-    Ok((flat.arrays, Tree(Arc::new(flat.parts))))
+    Ok((flat.arrays, Tree::new(flat.parts)))
 }
 
 /// As `flatten`, with Python's floats as arrays.
 pub fn flatten_numbers(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
     let flat = flattened(tree, Leaves::Numbers)?;
-    Ok((flat.arrays, Tree(Arc::new(flat.parts))))
+    Ok((flat.arrays, Tree::new(flat.parts)))
 }
 
 /// As `flatten`, with whatever is no container as leaves.
@@ -265,7 +267,7 @@ pub fn flatten_all<'py>(
     nones: Nones,
 ) -> PyResult<(Vec<Bound<'py, PyAny>>, Tree)> {
     let flat = flattened(tree, Leaves::All(is_leaf, nones))?;
-    Ok((flat.objects, Tree(Arc::new(flat.parts))))
+    Ok((flat.objects, Tree::new(flat.parts)))
 }
 
 fn flattened<'a, 'py>(tree: &Bound<'py, PyAny>, leaves: Leaves<'a, 'py>) -> PyResult<Flat<'a, 'py>> {

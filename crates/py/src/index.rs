@@ -182,7 +182,7 @@ impl PyArray {
 
     fn __setitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let changed = update(py, &self.get(), key, How::Set, value)?;
-        self.set(changed.get());
+        self.set(py, changed.of(py));
         Ok(())
     }
 

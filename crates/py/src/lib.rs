@@ -46,6 +46,7 @@ mod fun_signal;
 mod grads;
 mod graph;
 mod handed;
+mod held;
 mod index;
 mod limits;
 mod linear;
@@ -91,6 +92,7 @@ macro_rules! add {
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
+    held::locked(py)?;
     table::fill(module)?;
     for dtype in Dtype::ALL {
         module.add(dtype::attribute(dtype), dtype::PyDtype(dtype))?;

@@ -26,7 +26,7 @@ pub enum Operand {
 #[inline]
 pub fn operand(value: &Bound<'_, PyAny>) -> PyResult<Operand> {
     if let Ok(array) = value.cast_exact::<PyArray>() {
-        return Ok(Operand::Array(array.get().get()));
+        return Ok(Operand::Array(array.get().of(value.py())));
     }
     if let Ok(float) = value.cast_exact::<PyFloat>() {
         return Ok(Operand::Number(Scalar::Float(float.value())));
@@ -139,7 +139,7 @@ fn apply<'py>(
     make: impl FnOnce(&Array, &Array) -> pullback::Result<Array>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let a = slf.get().get();
+    let a = slf.get().of(py);
     let b = match operand(other)? {
         Operand::Array(b) => b,
         Operand::Number(number) => weak(number, a.dtype())?,
@@ -164,7 +164,7 @@ fn reflected<'py>(
 fn in_place<'py>(slf: &Bound<'py, PyArray>, result: Bound<'py, PyAny>) -> PyResult<()> {
     match result.cast_into::<PyArray>() {
         Ok(array) => {
-            slf.get().set(array.get().get());
+            slf.get().set(slf.py(), array.get().of(slf.py()));
             Ok(())
         }
         Err(other) => {
@@ -219,7 +219,7 @@ fn power<'py>(
     if let Ok(two) = other.cast_exact::<PyInt>()
         && two.extract::<i64>().is_ok_and(|n| n == 2)
     {
-        let x = slf.get().get();
+        let x = slf.get().of(slf.py());
         // The most frequent power by far, and its derivative is simpler.
         return Ok(Bound::new(slf.py(), build(slf.py(), On::default(), || fun::square(&x))?)?.into_any());
     }

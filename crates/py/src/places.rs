@@ -47,7 +47,7 @@ impl<'py> Place<'py> {
             }
             Key::Fixed | Key::Within(..) => {
                 let array = object.cast::<PyArray>()?.get().get();
-                self.object.cast::<PyArray>()?.get().set(array);
+                self.object.cast::<PyArray>()?.get().set(object.py(), array);
                 Ok(())
             }
         }
@@ -55,7 +55,7 @@ impl<'py> Place<'py> {
 
     /// Makes the place what it was: the same object, standing for `array`.
     pub fn restore(&self, array: &Array) -> PyResult<()> {
-        self.object.cast::<PyArray>()?.get().set(array.clone());
+        self.object.cast::<PyArray>()?.get().set(self.object.py(), array.clone());
         match &self.key {
             Key::Fixed => Ok(()),
             Key::Within(node, attributes) => {

@@ -114,8 +114,6 @@ pub struct CallRules {
     pub slot: Slot,
     /// The structure of what the forward pass kept, and all in it that is no array.
     pub kept: Slot,
-    /// Names of the parameters.
-    pub roots: Arc<[String]>,
 }
 
 /// What Python code did: a result, or an error of ours that names what it returned.
@@ -193,30 +191,30 @@ impl CallRules {
         cotangents: &[Option<Array>],
     ) -> PyResult<Bound<'py, PyAny>> {
         let fun = rule.fun.bind(py);
-        let shape = kept(&self.slot)?;
-        let leaves = objects(py, cotangents, &call.outputs, self.rules.symbolic_vjp);
+        let shape = kept(py, &self.slot)?;
+        let leaves = objects(py, cotangents, call.outputs, self.rules.symbolic_vjp);
         let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
         let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
         match rule.style {
             Style::Listed { two, .. } => {
-                let (primals, kwargs) = self.primals(py, &call.inputs)?;
+                let (primals, kwargs) = self.primals(py, call.inputs)?;
                 if two {
                     fun.call((primals, cotangents), kwargs.as_ref())
                 } else {
-                    fun.call((primals, cotangents, shape.rebuild(py, &call.outputs)?), kwargs.as_ref())
+                    fun.call((primals, cotangents, shape.rebuild(py, call.outputs)?), kwargs.as_ref())
                 }
             }
             Style::Split => {
                 let residuals = call.residuals.as_deref().unwrap_or_default();
-                let residuals = kept(&self.kept)?.rebuild(py, residuals)?;
+                let residuals = kept(py, &self.kept)?.rebuild(py, residuals)?;
                 if self.rules.nondiff.is_empty() {
                     return fun.call1((residuals, cotangents));
                 }
-                let (mut given, _) = self.parted(&arguments(py, &self.tree, &call.inputs)?.0)?;
+                let (mut given, _) = self.parted(&arguments(py, &self.tree, call.inputs)?.0)?;
                 given.extend([residuals, cotangents]);
                 fun.call1(PyTuple::new(py, given)?)
             }
-            Style::Call => fun.call1((Handed::new(self, call.clone()), cotangents)),
+            Style::Call => fun.call1((Handed::new(py, self, call), cotangents)),
         }
     }
 
@@ -230,7 +228,7 @@ impl CallRules {
     ) -> PyResult<Bound<'py, PyAny>> {
         let fun = rule.fun.bind(py);
         let symbolic = self.rules.symbolic_jvp;
-        let leaves = objects(py, tangents, &call.inputs, symbolic);
+        let leaves = objects(py, tangents, call.inputs, symbolic);
         // The zero of a bare number lets the rules that the documentation shows do their sums.
         let other = |value: &Bound<'_, PyAny>| {
             if !symbolic && conform::has_zero(value) {
@@ -242,9 +240,9 @@ impl CallRules {
         let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
         let tangents = both.get_item(0)?.cast_into::<PyTuple>()?;
         if rule.style == Style::Call {
-            return fun.call1((Handed::new(self, call.clone()), tangents));
+            return fun.call1((Handed::new(py, self, call), tangents));
         }
-        let (args, kwargs) = arguments(py, &self.tree, &call.inputs)?;
+        let (args, kwargs) = arguments(py, &self.tree, call.inputs)?;
         if let Style::Listed { .. } = rule.style {
             return fun.call((unwrapped(&args)?, unwrapped(&tangents)?), kwargs.as_ref());
         }
@@ -283,8 +281,8 @@ impl Rules for CallRules {
             };
             let (outs, shape) = tree::flatten(&pair.get_item(0)?)?;
             let (residuals, structure) = tree::flatten(&pair.get_item(1)?)?;
-            keep(&self.slot, shape);
-            keep(&self.kept, structure);
+            keep(py, &self.slot, shape);
+            keep(py, &self.kept, structure);
             Ok(Ok((outs, residuals)))
         })
     }
@@ -347,7 +345,7 @@ impl Rules for CallRules {
     fn run(&self, inputs: &[Array]) -> Result<Outputs> {
         run(|py| {
             let (arrays, shape) = call_tree(self.fun.bind(py), &self.tree, inputs)?;
-            keep(&self.slot, shape);
+            keep(py, &self.slot, shape);
             Ok(Ok(arrays))
         })
     }

@@ -1,9 +1,9 @@
 //! The structure of trees of Python containers, and back from it to objects.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
-use pullback::Array;
+use pullback::{Array, Outputs};
 use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -91,7 +91,27 @@ impl Part {
 
 /// The structure of a tree, which can rebuild it.
 #[derive(Clone)]
-pub struct Tree(pub Arc<Vec<Part>>);
+pub struct Tree(pub Parts);
+
+/// Parts of a structure. Those of the usual ones are there for ever, and nobody counts who has them.
+#[derive(Clone)]
+pub enum Parts {
+    /// Of a usual structure.
+    Usual(&'static [Part]),
+    /// Of another one.
+    Shared(Arc<Vec<Part>>),
+}
+
+impl Deref for Parts {
+    type Target = [Part];
+    #[inline]
+    fn deref(&self) -> &[Part] {
+        match self {
+            Parts::Usual(parts) => parts,
+            Parts::Shared(parts) => parts,
+        }
+    }
+}
 
 /// What stands in a rebuilt tree where something stood in the first one.
 pub trait Fill<'py> {
@@ -146,13 +166,27 @@ enum Rest {
 }
 
 impl Tree {
+    /// Of these parts.
+    pub fn new(parts: Vec<Part>) -> Tree {
+        Tree(Parts::Shared(Arc::new(parts)))
+    }
+
+    fn usual(parts: Vec<Part>) -> Tree {
+        Tree(Parts::Usual(Vec::leak(parts)))
+    }
+
+    /// Whether it is that of a call with arrays by position and nothing else, in a usual number.
+    pub fn is_of_arrays(&self, count: usize) -> bool {
+        matches!(self.0, Parts::Usual(_)) && self.0.len() == count + 3
+    }
+
     /// The structure of a call with so many arrays by position and nothing else, if it is a usual number.
     pub fn of_arrays(count: usize) -> Option<&'static Tree> {
         static KNOWN: OnceLock<[Tree; 7]> = OnceLock::new();
         let make = |count| {
             let leaves = (0..count).map(|_| Part::Leaf);
             let parts = [Part::Tuple(2), Part::Tuple(count)].into_iter().chain(leaves).chain([Part::Empty]);
-            Tree(Arc::new(parts.collect()))
+            Tree::usual(parts.collect())
         };
         KNOWN.get_or_init(|| std::array::from_fn(make)).get(count)
     }
@@ -160,7 +194,7 @@ impl Tree {
     /// The structure of an array by itself.
     pub fn of_one() -> &'static Tree {
         static KNOWN: OnceLock<Tree> = OnceLock::new();
-        KNOWN.get_or_init(|| Tree(Arc::new(vec![Part::Leaf])))
+        KNOWN.get_or_init(|| Tree::usual(vec![Part::Leaf]))
     }
 
     /// A tree of this structure around other arrays.
@@ -169,6 +203,14 @@ impl Tree {
             return Ok(Bound::new(py, PyArray::new(array.clone()))?.into_any());
         }
         self.fill(py, &mut Arrays(py, arrays.iter()))
+    }
+
+    /// As `rebuild`, of arrays that nobody else needs.
+    pub fn rebuild_from<'py>(&self, py: Python<'py>, mut arrays: Outputs) -> PyResult<Bound<'py, PyAny>> {
+        match (&self.0[..], arrays.len()) {
+            ([Part::Leaf], 1) => Ok(Bound::new(py, PyArray::new(arrays.swap_remove(0)))?.into_any()),
+            _ => self.rebuild(py, &arrays),
+        }
     }
 
     /// As `rebuild`, with `None` in place of what is no array.
@@ -293,12 +335,12 @@ impl Tree {
             parts.push(if found.is_some() { Part::Leaf } else { part.again(py) });
             all.extend(found);
         }
-        Ok((all, Tree(Arc::new(parts))))
+        Ok((all, Tree::new(parts)))
     }
 
     /// Whether two structures are the same, with equal objects in the same places.
     pub fn same(&self, py: Python<'_>, other: &Tree) -> PyResult<bool> {
-        if Arc::ptr_eq(&self.0, &other.0) {
+        if std::ptr::eq(&raw const *self.0, &raw const *other.0) {
             return Ok(true);
         }
         if self.0.len() != other.0.len() {

@@ -1,7 +1,6 @@
 //! `vmap`, over trees; what other functions of functions do with arguments and results.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use pullback::transform::{self, Out, batch_size};
 use pullback::{Array, Inputs, Outputs};
@@ -16,6 +15,7 @@ use crate::array::PyArray;
 use crate::axes::{self, axis_of};
 use crate::convert;
 use crate::error::{OrRaise, guard, host};
+use crate::held::Held;
 use crate::rules::object;
 use crate::tree::{self, Shape, Tree, shape_of};
 use crate::wrap::{self, Reduced, looks_like_its_function};
@@ -166,18 +166,16 @@ impl Mapped {
 }
 
 /// Where a call left the structure of what it returned.
-pub type Slot = Mutex<Option<Tree>>;
+pub type Slot = Held<Option<Tree>>;
 
 /// Puts a structure into its place.
-pub fn keep(slot: &Slot, tree: Tree) {
-    let before = slot.lock().unwrap_or_else(PoisonError::into_inner).replace(tree);
-    drop(before);
+pub fn keep(py: Python<'_>, slot: &Slot, tree: Tree) {
+    drop(slot.replace(py, Some(tree)));
 }
 
 /// The structure that was kept.
-pub fn kept(slot: &Slot) -> PyResult<Tree> {
-    let tree = slot.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    tree.ok_or_else(|| convert::broken("[call] expected the function to be called"))
+pub fn kept(py: Python<'_>, slot: &Slot) -> PyResult<Tree> {
+    slot.get(py).ok_or_else(|| convert::broken("[call] expected the function to be called"))
 }
 
 /// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure. Most results are one array.
@@ -185,7 +183,7 @@ pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyRes
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
     let result = fun.call(&args, kwargs.as_ref())?;
     if let Ok(array) = result.cast_exact::<PyArray>() {
-        return Ok((smallvec![array.get().get()], Tree::of_one().clone()));
+        return Ok((smallvec![array.get().of(array.py())], Tree::of_one().clone()));
     }
     let (arrays, tree) = tree::flatten(&result)?;
     Ok((arrays.into(), tree))
@@ -223,7 +221,7 @@ pub fn call_fresh<'py>(
 fn fresh<'py>(value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     if let Ok(array) = value.cast_exact::<PyArray>() {
-        return object(py, array.get().get());
+        return object(py, array.get().of(py));
     }
     if let Shape::Empty | Shape::Other = shape_of(value)? {
         return Ok(value.clone());
@@ -244,7 +242,7 @@ pub fn both<'py>(
 }
 
 /// Whether all arguments are arrays.
-pub fn all_arrays(args: &Bound<'_, PyTuple>) -> bool {
+fn all_arrays(args: &Bound<'_, PyTuple>) -> bool {
     args.iter_borrowed().all(|arg| arg.is_exact_instance_of::<PyArray>())
 }
 
@@ -259,7 +257,7 @@ pub fn flatten_call(
         && let Some(tree) = Tree::of_arrays(args.len())
         && all_arrays(args)
     {
-        let array = |arg: Bound<'_, PyAny>| Ok(arg.cast_exact::<PyArray>()?.get().get());
+        let array = |arg: Bound<'_, PyAny>| Ok(arg.cast_exact::<PyArray>()?.get().of(py));
         return Ok((args.iter().map(array).collect::<PyResult<_>>()?, tree.clone()));
     }
     let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
@@ -272,7 +270,7 @@ pub fn arguments<'py>(
     tree: &Tree,
     leaves: &[Array],
 ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
-    if Tree::of_arrays(leaves.len()).is_some_and(|known| Arc::ptr_eq(&known.0, &tree.0)) {
+    if tree.is_of_arrays(leaves.len()) {
         let objects =
             leaves.iter().map(|array| object(py, array.clone())).collect::<PyResult<SmallVec<[_; 4]>>>()?;
         return Ok((PyTuple::new(py, objects)?, None));

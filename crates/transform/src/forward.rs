@@ -7,12 +7,12 @@ use pullback_core::op::Diff;
 use pullback_core::origin::{self, How};
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::custom::derive;
 use crate::stack::{self, Kind};
 use crate::walk::dependents;
-use crate::{Fun, add, count};
+use crate::{Derivatives, Fun, add, count};
 
 /// Values of `f` at `primals`, and their tangents. A tangent is `None` where it is zero by structure.
 ///
@@ -123,19 +123,19 @@ pub(crate) fn push(
     Ok(outs.iter().map(|out| known.get(&out.key()).cloned()).collect())
 }
 
-fn push_op(node: &Arc<Node>, ts: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+fn push_op(node: &Arc<Node>, ts: &[Option<Array>]) -> Result<Derivatives> {
     let xs = node.inputs();
     let (op, params) = match &node.kind {
-        NodeKind::Alias => return Ok(vec![ts[0].clone()]),
+        NodeKind::Alias => return Ok(smallvec![ts[0].clone()]),
         NodeKind::Op(op, params) => (*op, params),
         _ => unreachable!("a leaf has no inputs, a custom node has rules"),
     };
     let outs = node.outputs();
     let with = |inputs: &[&Array]| Array::apply_all(op, params.clone(), inputs);
     // Operand `i` of an operation applied to tangents, where all the linear ones take one.
-    let all_linear = |linear: &dyn Fn(usize) -> bool| -> Result<Vec<Option<Array>>> {
+    let all_linear = |linear: &dyn Fn(usize) -> bool| -> Result<Derivatives> {
         if !(0..xs.len()).any(|i| linear(i) && ts[i].is_some()) {
-            return Ok(vec![None; outs.len()]);
+            return Ok(smallvec![None; outs.len()]);
         }
         let operand = |i: usize| match &ts[i] {
             _ if !linear(i) => xs[i].clone(),
@@ -153,7 +153,7 @@ fn push_op(node: &Arc<Node>, ts: &[Option<Array>]) -> Result<Vec<Option<Array>>>
                     total = add(total, Some(fun::multiply(&partial(&xs, &outs[0]), t)?))?;
                 }
             }
-            vec![total]
+            smallvec![total]
         }
         Diff::Linear(transposes) => all_linear(&|i| transposes[i].is_some())?,
         Diff::LinearAll(_) => all_linear(&|_| true)?,
@@ -161,12 +161,12 @@ fn push_op(node: &Arc<Node>, ts: &[Option<Array>]) -> Result<Vec<Option<Array>>>
             let lhs = ts[0].as_ref().map(|t| with(&[t, &xs[1]])).transpose()?;
             let rhs = ts[1].as_ref().map(|t| with(&[&xs[0], t])).transpose()?;
             let first = |outs: SmallVec<[Array; 1]>| outs.into_iter().next();
-            vec![add(lhs.and_then(first), rhs.and_then(first))?]
+            smallvec![add(lhs.and_then(first), rhs.and_then(first))?]
         }
-        Diff::Zero => vec![None; outs.len()],
-        Diff::Custom { jvp, .. } => jvp(params, &xs, &outs, ts)?,
+        Diff::Zero => smallvec![None; outs.len()],
+        Diff::Custom { jvp, .. } => jvp(params, &xs, &outs, ts)?.into(),
         // Integers have no tangents, whoever computed them.
-        Diff::Opaque(_) if !outs.iter().any(Array::is_inexact) => vec![None; outs.len()],
+        Diff::Opaque(_) if !outs.iter().any(Array::is_inexact) => smallvec![None; outs.len()],
         Diff::Opaque(why) => return Err(opaque(op.name, why)),
     })
 }

@@ -38,6 +38,7 @@ mod substitute;
 
 use pullback_base::Result;
 use pullback_core::Array;
+use smallvec::SmallVec;
 
 pub use branch::branch;
 pub use custom::checkpoint::checkpoint_name;
@@ -54,6 +55,9 @@ pub use vmap::{Out, batch_size, out_axis, vmap, vmap_outs};
 
 /// A function of arrays.
 pub type Fun<'a> = dyn Fn(&[Array]) -> Result<Vec<Array>> + 'a;
+
+/// Tangents or cotangents of some arrays, in place where there are few; `None` is zero.
+pub(crate) type Derivatives = SmallVec<[Option<Array>; 2]>;
 
 /// The sum of two terms, either of which may be the zero that nobody built.
 pub(crate) fn add(x: Option<Array>, y: Option<Array>) -> Result<Option<Array>> {

@@ -1,20 +1,18 @@
 //! Reverse mode.
 
-use std::sync::Arc;
-
 use pullback_base::{Error, Kind as Family, Result};
 use pullback_core::op::Diff;
 use pullback_core::origin::{self, How};
 use pullback_core::trace::Live;
 use pullback_core::{Array, Key, Node, NodeKind, fun, place};
 use rustc_hash::FxHashMap;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::custom::derive;
 use crate::forward::{fit_all, opaque};
 use crate::stack::{self, Kind};
 use crate::walk::flowing;
-use crate::{Fun, count};
+use crate::{Derivatives, Fun, count};
 
 /// A function that has been traced, for walks to come.
 pub(crate) struct Trail {
@@ -184,22 +182,22 @@ pub(crate) fn pull(
     for (out, g) in outs.iter().zip(cotangents) {
         give(&mut known, out, g.clone())?;
     }
-    // Cotangents go only where they can arrive at a leaf.
+    // Derivatives go only where they can arrive at a leaf.
     let reached = flowing(outs, leaves, ends, floor);
     let wanted = |x: &Array| x.is_inexact() && reached.has(x);
     for node in reached.order.iter().rev() {
-        let gs: SmallVec<[Option<Array>; 1]> =
-            node.outputs().iter().map(|y| known.remove(&y.key())).collect();
+        let outs = node.outputs();
+        let gs: SmallVec<[Option<Array>; 1]> = outs.iter().map(|y| known.remove(&y.key())).collect();
         if gs.iter().all(Option::is_none) {
             continue;
         }
         let _here = place::on(Some(node.device));
         let _from = origin::from(node, How::Derivative);
-        let inputs = node.inputs();
+        let (inputs, custom) = node.history();
         let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
         let results = match &node.kind {
-            NodeKind::Custom => derive::pull(node, &gs, &needs)?,
-            _ => pull_op(node, &inputs, &gs, &needs)?,
+            NodeKind::Custom => derive::pull(node, custom, (&inputs, &outs), &gs, &needs)?,
+            _ => pull_op(node, (&inputs, &outs), &gs, &needs)?,
         };
         for ((x, g), needed) in inputs.iter().zip(results).zip(needs) {
             if needed {
@@ -222,17 +220,17 @@ fn give(known: &mut FxHashMap<Key, Array>, x: &Array, g: Option<Array>) -> Resul
 }
 
 fn pull_op(
-    node: &Arc<Node>,
-    xs: &[Array],
+    node: &Node,
+    (xs, outs): (&[Array], &[Array]),
     gs: &[Option<Array>],
     needs: &[bool],
-) -> Result<Vec<Option<Array>>> {
+) -> Result<Derivatives> {
     let (op, params) = match &node.kind {
-        NodeKind::Alias => return Ok(gs.to_vec()),
+        NodeKind::Alias => return Ok(gs.iter().cloned().collect()),
         NodeKind::Op(op, params) => (*op, params),
         _ => unreachable!("a leaf has no inputs, a custom node has rules"),
     };
-    let each = |f: &dyn Fn(usize) -> Result<Option<Array>>| -> Result<Vec<Option<Array>>> {
+    let each = |f: &dyn Fn(usize) -> Result<Option<Array>>| -> Result<Derivatives> {
         (0..xs.len()).map(|i| if needs[i] { f(i) } else { Ok(None) }).collect()
     };
     let one = || match gs {
@@ -241,7 +239,7 @@ fn pull_op(
     };
     match &op.diff {
         Diff::Pointwise(partials) => {
-            let (g, outs) = (one()?, node.outputs());
+            let g = one()?;
             let term = |partial: fn(&[Array], &Array) -> Array| fun::multiply(&partial(xs, &outs[0]), g);
             each(&|i| partials[i].map(term).transpose())
         }
@@ -260,8 +258,8 @@ fn pull_op(
                 transpose(params, &xs[other], xs[i].aval(), g).map(Some)
             })
         }
-        Diff::Custom { vjp, .. } => vjp(params, xs, &node.outputs(), gs),
-        Diff::Zero => Ok(vec![None; xs.len()]),
+        Diff::Custom { vjp, .. } => vjp(params, xs, outs, gs).map(Derivatives::from_vec),
+        Diff::Zero => Ok(smallvec![None; xs.len()]),
         Diff::Opaque(why) => Err(opaque(op.name, why)),
     }
 }

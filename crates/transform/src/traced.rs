@@ -217,7 +217,7 @@ impl Place {
 /// What a derivative rule is given.
 fn given(call: &Call, more: &[Option<Array>]) -> Vec<Array> {
     let kept = call.residuals.iter().flatten();
-    call.inputs.iter().chain(&call.outputs).chain(kept).chain(more.iter().flatten()).cloned().collect()
+    call.inputs.iter().chain(call.outputs).chain(kept).chain(more.iter().flatten()).cloned().collect()
 }
 
 /// Rules whose results are put over other arguments.

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::rules::{Call, Function, Rules};
 use crate::array::Array;
-use crate::node::{Inputs, Node, Outputs, copied};
+use crate::node::{Inputs, Node, Outputs};
 
 /// The line that called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,21 +90,25 @@ impl CustomCall {
         Node::custom_call(self, inputs, avals)
     }
 
-    /// What a rule is told of the call.
-    pub fn describe(&self, node: &Arc<Node>, needs: &[bool]) -> Call {
-        let outputs = node.outputs();
+    /// What a rule is told of the call of `node`, whose inputs and outputs these are.
+    pub fn describe<'a>(
+        &'a self,
+        node: &'a Arc<Node>,
+        (inputs, outputs): (&'a [Array], &'a [Array]),
+        needs: &'a [bool],
+    ) -> Call<'a> {
         let kept = |r: &Residual| match r {
             Residual::Array(array) => array.clone(),
             Residual::Output(i) => outputs[*i].clone(),
         };
         Call {
-            func: self.owner.func.clone(),
-            site: self.site.clone(),
-            inputs: node.with_inputs(|inputs| copied(&inputs[..self.arity])),
-            residuals: self.residuals.as_ref().map(|list| list.iter().map(kept).collect()),
-            needs: needs[..self.arity].into(),
-            node: Some(node.clone()),
+            func: &self.owner.func,
+            site: &self.site,
+            inputs: &inputs[..self.arity],
             outputs,
+            residuals: self.residuals.as_ref().map(|list| list.iter().map(kept).collect()),
+            needs: &needs[..self.arity],
+            node: Some(node),
         }
     }
 

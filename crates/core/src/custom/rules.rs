@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pullback_base::{Result, Scalar};
-use smallvec::SmallVec;
 
 use super::call::Site;
 use crate::array::Array;
@@ -79,32 +78,38 @@ impl From<Vec<Array>> for Value {
         Value::Tuple(arrays.into_iter().map(Value::Array).collect())
     }
 }
-impl From<Vec<Option<Array>>> for Value {
-    fn from(arrays: Vec<Option<Array>>) -> Value {
+impl FromIterator<Option<Array>> for Value {
+    fn from_iter<I: IntoIterator<Item = Option<Array>>>(arrays: I) -> Value {
         Value::Tuple(arrays.into_iter().map(|a| a.map_or(Value::None, Value::Array)).collect())
     }
 }
+impl From<Vec<Option<Array>>> for Value {
+    fn from(arrays: Vec<Option<Array>>) -> Value {
+        arrays.into_iter().collect()
+    }
+}
 
-/// What a rule is told of the call it stands for.
+/// What a rule is told of the call it stands for. Lent by whoever walks the graph, since to count a reference takes
+/// longer than all else that is done to tell it.
 #[derive(Clone)]
-pub struct Call {
+pub struct Call<'a> {
     /// The function.
-    pub func: Arc<Function>,
+    pub func: &'a Arc<Function>,
     /// The line that called.
-    pub site: Site,
+    pub site: &'a Site,
     /// The arguments.
-    pub inputs: Inputs,
+    pub inputs: &'a [Array],
     /// The results.
-    pub outputs: Outputs,
+    pub outputs: &'a [Array],
     /// What the rule's forward pass kept.
     pub residuals: Option<Inputs>,
     /// Which arguments need a gradient.
-    pub needs: SmallVec<[bool; 4]>,
+    pub needs: &'a [bool],
     /// For rules of our own, that work on the recorded body.
-    pub node: Option<Arc<Node>>,
+    pub node: Option<&'a Arc<Node>>,
 }
 
-impl Call {
+impl Call<'_> {
     /// Residual `i`.
     ///
     /// # Panics

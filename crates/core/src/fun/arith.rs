@@ -16,6 +16,9 @@ use super::shape::broadcast_to;
 /// # Errors
 /// `Type` if there is none.
 pub fn unary(op: &'static OpDef, x: &Array) -> Result<Array> {
+    if op.dtypes.has(x.dtype()) {
+        return Array::apply(op, Params::None, &[x]);
+    }
     Array::apply(op, Params::None, &[&cast(x, lift(op, x.dtype())?)?])
 }
 

@@ -4,7 +4,6 @@
 //! sum is not the sum of clipped. So under a derivative the arguments are told apart, by making them wait for a
 //! leaf that is mapped; repeating them is a matter of layout.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use pullback_base::Result;
@@ -15,26 +14,26 @@ use pullback_core::custom::{Missing, Owner};
 use crate::batch::VmapTrace;
 use crate::stack::{self, Kind, Trace};
 
-/// The arguments of a call, at least one of them mapped by every vmap through which a derivative will come back.
-pub(crate) fn apart<'a>(owner: &Owner, args: &'a [Array]) -> Result<Cow<'a, [Array]>> {
-    let mut args = Cow::Borrowed(args);
+/// Sees to it that at least one of the arguments of a call is mapped by every vmap through which a derivative will come
+/// back.
+pub(crate) fn apart(owner: &Owner, args: &mut [Array]) -> Result<()> {
     if !stack::any_vmap() {
-        return Ok(args);
+        return Ok(());
     }
     // Rules of our own are linear, and so are jvp rules; a body sees to the calls in it. A vmap rule, where it is
     // differentiated, sees all examples at once and cannot.
     let offers = owner.rules.offers();
     let by_vmap = offers.vmap && (!offers.jvp || owner.func.missing == Missing::Body);
     if owner.rules.batched().is_some() || !(offers.vjp || by_vmap) {
-        return Ok(args);
+        return Ok(());
     }
-    for vmap in maps(&args) {
-        let unmapped = unmapped(&vmap, &args)?;
+    for vmap in maps(args) {
+        let unmapped = unmapped(&vmap, args)?;
         if unmapped.len() == args.len() {
-            tie(&vmap, args.to_mut(), &unmapped)?;
+            tie(&vmap, args, &unmapped)?;
         }
     }
-    Ok(args)
+    Ok(())
 }
 
 /// The arguments of a record, each of them mapped: a call in it may depend on any one alone.

@@ -10,6 +10,7 @@ use pullback_core::{Array, Inputs, Node, Outputs};
 use super::check;
 use super::derive::{call_jvp, call_vjp, recorded, run_function};
 use super::door::{self, captured};
+use crate::Derivatives;
 use crate::batch::{Entry, VmapTrace, diagonal, map};
 use crate::stack::{self, Kind};
 
@@ -31,7 +32,7 @@ impl Batched {
         &self,
         call: &Call,
         more: &[(&Option<Array>, Option<usize>)],
-        f: impl FnOnce(Call, &[Option<Array>]) -> Result<Vec<Option<Array>>>,
+        f: impl FnOnce(Call, &[Option<Array>]) -> Result<Derivatives>,
     ) -> Result<Vec<Option<Entry>>> {
         let entry = |array: &Array, axis: &Option<usize>| Entry::new(array.clone(), *axis);
         let mut entries: Vec<Entry> =
@@ -44,18 +45,12 @@ impl Batched {
         map(self.trace.size, Some(self.trace.clone()), &entries, |leaves| {
             let mut leaves = leaves.iter().cloned();
             let mut take = |n: usize| leaves.by_ref().take(n).collect::<Inputs>();
-            let one = Call {
-                func: call.func.clone(),
-                site: call.site.clone(),
-                inputs: take(call.inputs.len()),
-                outputs: take(call.outputs.len()).into_iter().collect(),
-                residuals: call.residuals.as_ref().map(|list| take(list.len())),
-                needs: call.needs.clone(),
-                node: None,
-            };
+            let (inputs, outputs) = (take(call.inputs.len()), take(call.outputs.len()));
+            let residuals = call.residuals.as_ref().map(|list| take(list.len()));
+            let one = Call { inputs: &inputs, outputs: &outputs, residuals, node: None, ..*call };
             let more: Vec<Option<Array>> =
                 more.iter().map(|(g, _)| g.as_ref().map(|_| take(1).remove(0))).collect();
-            f(one, &more)
+            Ok(f(one, &more)?.into_vec())
         })
     }
 }

@@ -3,13 +3,14 @@
 use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::{Call, Mapped, Site, Value};
 use pullback_core::{Array, fun};
+use smallvec::{SmallVec, smallvec};
 
-use crate::count;
+use crate::{Derivatives, count};
 
 /// Cotangents of the arguments.
-pub(crate) fn gradients(call: &Call, value: Value) -> Result<Vec<Option<Array>>> {
+pub(crate) fn gradients(call: &Call, value: Value) -> Result<Derivatives> {
     let names = &call.func.args;
-    let values = listed(call, value, &call.inputs, "vjp")?;
+    let values = listed(call, value, call.inputs, "vjp")?;
     if values.len() != call.inputs.len() {
         let text = format!(
             "vjp rule of '{}' returned {} for {} ({})",
@@ -18,24 +19,24 @@ pub(crate) fn gradients(call: &Call, value: Value) -> Result<Vec<Option<Array>>>
             count(call.inputs.len(), "argument"),
             (0..call.inputs.len()).map(|i| name(names, i)).collect::<Vec<_>>().join(", ")
         );
-        return Err(at(Error::rule(text), &call.site));
+        return Err(at(Error::rule(text), call.site));
     }
-    let each = values.into_iter().zip(&call.inputs).enumerate();
+    let each = values.into_iter().zip(call.inputs).enumerate();
     let what = |i| format!("vjp rule of '{}', argument {}", call.func.name, name(names, i));
-    each.map(|(i, (value, x))| fit(value, x.aval(), &|| what(i)).map_err(|e| at(e, &call.site))).collect()
+    each.map(|(i, (value, x))| fit(value, x.aval(), &|| what(i)).map_err(|e| at(e, call.site))).collect()
 }
 
 /// Tangents of the outputs.
-pub(crate) fn tangents(call: &Call, value: Value) -> Result<Vec<Option<Array>>> {
-    let values = listed(call, value, &call.outputs, "jvp")?;
+pub(crate) fn tangents(call: &Call, value: Value) -> Result<Derivatives> {
+    let values = listed(call, value, call.outputs, "jvp")?;
     if values.len() != call.outputs.len() {
         let (got, want) = (count(values.len(), "tangent"), count(call.outputs.len(), "output"));
         let text = format!("jvp rule of '{}' returned {got} for {want}", call.func.name);
-        return Err(at(Error::rule(text), &call.site));
+        return Err(at(Error::rule(text), call.site));
     }
-    let each = values.into_iter().zip(&call.outputs).enumerate();
+    let each = values.into_iter().zip(call.outputs).enumerate();
     let what = |i| format!("jvp rule of '{}', output {i}", call.func.name);
-    each.map(|(i, (value, y))| fit(value, y.aval(), &|| what(i)).map_err(|e| at(e, &call.site))).collect()
+    each.map(|(i, (value, y))| fit(value, y.aval(), &|| what(i)).map_err(|e| at(e, call.site))).collect()
 }
 
 /// A forward pass that runs late must say of the outputs what the function did.
@@ -44,22 +45,22 @@ pub(crate) fn same_outputs(call: &Call, outs: &[Array]) -> Result<()> {
         return Ok(());
     }
     let list = |arrays: &[Array]| arrays.iter().map(|x| x.aval().to_string()).collect::<Vec<_>>().join(", ");
-    let (want, got) = (list(&call.outputs), list(outs));
+    let (want, got) = (list(call.outputs), list(outs));
     let text = format!("forward rule of '{}': expected outputs {want}, got {got}", call.func.name);
-    Err(at(Error::rule(text), &call.site))
+    Err(at(Error::rule(text), call.site))
 }
 
 /// The result of a rule as a list, one item for each of `like` if all is well.
-fn listed(call: &Call, value: Value, like: &[Array], rule: &str) -> Result<Vec<Value>> {
+fn listed(call: &Call, value: Value, like: &[Array], rule: &str) -> Result<SmallVec<[Value; 1]>> {
     match value {
-        Value::Tuple(values) => Ok(values),
+        Value::Tuple(values) => Ok(values.into()),
         Value::None if like.iter().any(Array::is_inexact) => {
             let hint = "did it forget to return? (return pb.zeros_like(x) for zero)";
             let text = format!("{rule} rule of '{}' returned None: {hint}", call.func.name);
-            Err(at(Error::rule(text), &call.site))
+            Err(at(Error::rule(text), call.site))
         }
-        Value::None => Ok(vec![Value::None; like.len()]),
-        one => Ok(vec![one]),
+        Value::None => Ok(smallvec![Value::None; like.len()]),
+        one => Ok(smallvec![one]),
     }
 }
 
@@ -101,6 +102,10 @@ fn fit(value: Value, aval: &Aval, what: &dyn Fn() -> String) -> Result<Option<Ar
         return wrong();
     }
     let array = match &value {
+        Value::Array(array) if array.aval() == aval => {
+            let Value::Array(array) = value else { unreachable!("just matched") };
+            return Ok(Some(array));
+        }
         Value::Array(array) => array,
         Value::Scalar(scalar) => return Ok(Some(Array::full(*scalar, aval))),
         Value::None | Value::Other(_) | Value::Tuple(_) => unreachable!("answered above"),

@@ -95,7 +95,7 @@ pub fn checkpoint_with(
     };
     let func = Arc::new(func);
     let rules = Arc::new(Checkpoint { fun: Arc::new(f), policy, held: OnceLock::new() });
-    let outs = call(&Owner { func: func.clone(), rules: rules.clone() }, site, args)?;
+    let outs = call(Owner { func: func.clone(), rules: rules.clone() }, site, args.into())?;
     if DEPTH.get() == 0
         && let Some(custom) = outs.first().and_then(|out| out.node().custom())
         && Arc::ptr_eq(&custom.owner.func, &func)
@@ -267,9 +267,9 @@ struct Checkpoint {
 }
 
 /// The node of a call, which is batched into itself and so never without.
-fn recorded_call(call: &Call) -> Result<(Arc<Node>, Arc<CustomCall>)> {
-    let node = call.node.clone();
-    let custom = node.as_ref().and_then(|node| node.custom());
+fn recorded_call<'a>(call: &Call<'a>) -> Result<(&'a Arc<Node>, Arc<CustomCall>)> {
+    let node = call.node;
+    let custom = node.and_then(|node| node.custom());
     node.zip(custom).ok_or_else(|| Error::internal("[checkpoint] lost its recorded body"))
 }
 
@@ -287,19 +287,19 @@ impl Rules for Checkpoint {
     /// not called a second time: what it drew at random it drew once.
     fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {
         let (node, custom) = recorded_call(call)?;
-        let body = recorded(&node, &custom)?;
+        let body = recorded(node, &custom)?;
         let Some(start) = cotangents.iter().flatten().next() else {
             return Ok(vec![None; call.inputs.len()].into());
         };
         if self.policy == Policy::Everything {
             // No list of what is kept: nothing is done twice.
-            return Ok(pull_some(body, cotangents, &body.leaves, &call.needs, &[])?.into());
+            return Ok(pull_some(body, cotangents, &body.leaves, call.needs, &[])?.into_iter().collect());
         }
         let kept: FxHashMap<Key, Array> =
             kept_by(&self.policy, body).into_iter().map(|kept| (kept.computed.key(), kept.there)).collect();
         let put = |old: &Array, new: Array| {
             Ok(match kept.get(&old.key()) {
-                Some(there) => instead(new, there, &call.site),
+                Some(there) => instead(new, there, call.site),
                 None => new,
             })
         };
@@ -308,13 +308,13 @@ impl Rules for Checkpoint {
         let copies: Inputs = call.inputs.iter().map(copy).collect::<Result<_>>()?;
         let outs = substitute(&body.outs, &body.leaves, &copies, body.number, &put)?;
         let again = Body { leaves: copies, outs: outs.into(), number };
-        Ok(pull_some(&again, cotangents, &again.leaves, &call.needs, &[])?.into())
+        Ok(pull_some(&again, cotangents, &again.leaves, call.needs, &[])?.into_iter().collect())
     }
 
     /// Forward mode keeps nothing: the recorded body will do.
     fn jvp(&self, call: &Call, tangents: &[Option<Array>]) -> Result<Value> {
         let (node, custom) = recorded_call(call)?;
-        let body = recorded(&node, &custom)?;
+        let body = recorded(node, &custom)?;
         Ok(forward::push(&body.outs, &body.leaves, tangents, body.number)?.into())
     }
 

@@ -8,39 +8,42 @@ use pullback_core::custom::fence::once;
 use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner, Site};
 use pullback_core::trace::Live;
 use pullback_core::{Array, Inputs, Node};
+use smallvec::{SmallVec, smallvec};
 
 use super::check::{self, at};
 use super::door::{self, run, run_forward, warn};
 use super::linear;
 use crate::stack::{self, Kind};
-use crate::{add, forward, reverse};
+use crate::{Derivatives, add, forward, reverse};
 
-fn call_of(node: &Arc<Node>) -> Result<Arc<CustomCall>> {
-    node.custom().ok_or_else(|| Error::internal("[custom] a call was forgotten while it was walked"))
+fn forgotten() -> Error {
+    Error::internal("[custom] a call was forgotten while it was walked")
 }
 
 /// Tangents of the outputs, given those of all inputs.
-pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
-    let custom = &call_of(node)?;
+pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Derivatives> {
+    let (inputs, custom) = node.history();
+    let custom = &custom.ok_or_else(forgotten)?;
     let owner = &custom.owner;
     let (own, captured) = tangents.split_at(custom.arity);
-    let mut total = vec![None; node.avals.len()];
+    let mut total: Derivatives = smallvec![None; node.avals.len()];
     if own.iter().any(Option::is_some) {
-        let needs: Vec<bool> = tangents.iter().map(Option::is_some).collect();
-        let offers = owner.rules.offers();
+        let needs: SmallVec<[bool; 4]> = tangents.iter().map(Option::is_some).collect();
+        let (offers, outs) = (owner.rules.offers(), node.outputs());
         let way = way(owner, offers.jvp, offers.vjp, "jvp", "vjp").map_err(|e| at(e, &custom.site))?;
+        let call = || custom.describe(node, (&inputs, &outs), &needs);
         total = match way {
-            Way::Rule => seal(owner, call_jvp(owner, custom.describe(node, &needs), own)?)?,
-            Way::Transpose => seal(owner, transposed_vjp(owner, &custom.describe(node, &needs), own)?)?,
+            Way::Rule => seal(owner, call_jvp(owner, call(), own)?)?,
+            Way::Transpose => seal(owner, transposed_vjp(owner, &call(), own)?)?,
             Way::Body => {
                 let body = function(node, custom)?;
-                forward::push(&body.outs, &body.leaves, own, body.number)?
+                forward::push(&body.outs, &body.leaves, own, body.number)?.into()
             }
         };
     }
     if owner.func.captured == Captured::Differentiate && captured.iter().any(Option::is_some) {
         let body = function(node, custom)?;
-        let ends = [&body.leaves, &node.inputs()[custom.arity..]].concat();
+        let ends = [&body.leaves, &inputs[custom.arity..]].concat();
         let tangents = [&vec![None; body.leaves.len()], captured].concat();
         let more = forward::push(&body.outs, &ends, &tangents, body.number)?;
         total = total.into_iter().zip(more).map(|(t, more)| add(t, more)).collect::<Result<_>>()?;
@@ -48,21 +51,25 @@ pub(crate) fn push(node: &Arc<Node>, tangents: &[Option<Array>]) -> Result<Vec<O
     Ok(total)
 }
 
-/// Cotangents of all inputs, given those of the outputs.
+/// Cotangents of all inputs, given those of the outputs. `custom` is the call of `node`, which has these inputs and
+/// outputs.
 pub(crate) fn pull(
     node: &Arc<Node>,
+    custom: Option<Arc<CustomCall>>,
+    around: (&[Array], &[Array]),
     cotangents: &[Option<Array>],
     needs: &[bool],
-) -> Result<Vec<Option<Array>>> {
-    let custom = &call_of(node)?;
+) -> Result<Derivatives> {
+    let custom = &custom.ok_or_else(forgotten)?;
     let owner = &custom.owner;
-    let mut total = vec![None; custom.arity];
+    let mut total = Derivatives::new();
     if needs[..custom.arity].contains(&true) {
         let offers = owner.rules.offers();
         let way = way(owner, offers.vjp, offers.jvp, "vjp", "jvp").map_err(|e| at(e, &custom.site))?;
+        let call = || custom.describe(node, around, needs);
         total = match way {
-            Way::Rule => seal(owner, call_vjp(owner, custom.describe(node, needs), cotangents)?)?,
-            Way::Transpose => seal(owner, transposed_jvp(owner, &custom.describe(node, needs), cotangents)?)?,
+            Way::Rule => seal(owner, call_vjp(owner, call(), cotangents)?)?,
+            Way::Transpose => seal(owner, transposed_jvp(owner, &call(), cotangents)?)?,
             Way::Body => {
                 let body = function(node, custom)?;
                 pull_some(&body, cotangents, &body.leaves, &needs[..custom.arity], &[])?
@@ -71,17 +78,17 @@ pub(crate) fn pull(
     }
     if owner.func.captured == Captured::Differentiate && needs[custom.arity..].contains(&true) {
         let body = function(node, custom)?;
-        let captured = &node.inputs()[custom.arity..];
+        let captured = &around.0[custom.arity..];
+        total.resize(custom.arity, None);
         total.extend(pull_some(&body, cotangents, captured, &needs[custom.arity..], &body.leaves)?);
-    } else {
-        total.resize(needs.len(), None);
     }
+    total.resize(needs.len(), None);
     Ok(total)
 }
 
 /// Puts an operation without derivative in the way of a second one, where that was asked for. Here, and not in
 /// the rule: a transposed rule, or a mapped one, is still a first derivative.
-fn seal(owner: &Owner, results: Vec<Option<Array>>) -> Result<Vec<Option<Array>>> {
+fn seal(owner: &Owner, results: Derivatives) -> Result<Derivatives> {
     if !owner.rules.offers().once {
         return Ok(results);
     }
@@ -97,7 +104,7 @@ pub(crate) fn pull_some(
     leaves: &[Array],
     needs: &[bool],
     others: &[Array],
-) -> Result<Vec<Option<Array>>> {
+) -> Result<Derivatives> {
     let needed: Vec<Array> = leaves.iter().zip(needs).filter(|(_, n)| **n).map(|(x, _)| x.clone()).collect();
     let ends = [leaves, others].concat();
     let mut pulled = reverse::pull(&body.outs, cotangents, &needed, &ends, body.number)?.into_iter();
@@ -205,11 +212,11 @@ fn differing(owner: &Owner, outs: &[Array], node: &Node) -> Error {
 }
 
 /// The call with what its forward pass keeps; the pass is run now where that has not happened.
-fn with_residuals(owner: &Owner, mut call: Call) -> Result<Call> {
+fn with_residuals<'a>(owner: &Owner, mut call: Call<'a>) -> Result<Call<'a>> {
     if !owner.rules.offers().forward || call.residuals.is_some() {
         return Ok(call);
     }
-    let (outs, kept) = run_forward(owner, &call.inputs).map_err(|error| at(error, &call.site))?;
+    let (outs, kept) = run_forward(owner, call.inputs).map_err(|error| at(error, call.site))?;
     check::same_outputs(&call, &outs)?;
     let output = |array: &Array| outs.iter().position(|out| out.key() == array.key());
     let stand_in = |array: Array| output(&array).map_or(array, |i| call.outputs[i].clone());
@@ -219,28 +226,24 @@ fn with_residuals(owner: &Owner, mut call: Call) -> Result<Call> {
 }
 
 /// The vjp rule, called and checked.
-pub(crate) fn call_vjp(
-    owner: &Owner,
-    call: Call,
-    cotangents: &[Option<Array>],
-) -> Result<Vec<Option<Array>>> {
+pub(crate) fn call_vjp(owner: &Owner, call: Call, cotangents: &[Option<Array>]) -> Result<Derivatives> {
     let call = with_residuals(owner, call)?;
     let _within = door::within(owner, "vjp rule");
-    let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, &call.site))?;
+    let value = owner.rules.vjp(&call, cotangents).map_err(|error| at(error, call.site))?;
     check::gradients(&call, value)
 }
 
 /// The jvp rule, called and checked.
-pub(crate) fn call_jvp(owner: &Owner, call: Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+pub(crate) fn call_jvp(owner: &Owner, call: Call, tangents: &[Option<Array>]) -> Result<Derivatives> {
     let call = with_residuals(owner, call)?;
     let _within = door::within(owner, "jvp rule");
-    let value = owner.rules.jvp(&call, tangents).map_err(|error| at(error, &call.site))?;
+    let value = owner.rules.jvp(&call, tangents).map_err(|error| at(error, call.site))?;
     check::tangents(&call, value)
 }
 
 /// jvp from vjp. The rule is a linear map from cotangents to gradients; called once on leaves that have no
 /// elements it is a graph, and reverse mode through that graph is its transpose.
-fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Derivatives> {
     let outputs: Vec<Option<&Array>> = call.outputs.iter().map(Some).collect();
     transpose(owner, call, &outputs, tangents, ("jvp", "vjp", "cotangent"), |leaves| {
         call_vjp(owner, call.clone(), leaves)
@@ -249,9 +252,9 @@ fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Res
 
 /// vjp from jvp, likewise. Tangents are those of the arguments that need a gradient, and of no others: the rule may
 /// well refuse them.
-fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
+fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Derivatives> {
     let needed: Vec<Option<&Array>> =
-        call.inputs.iter().zip(&call.needs).map(|(x, &needed)| needed.then_some(x)).collect();
+        call.inputs.iter().zip(call.needs).map(|(x, &needed)| needed.then_some(x)).collect();
     transpose(owner, call, &needed, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
         call_jvp(owner, call.clone(), leaves)
     })
@@ -263,8 +266,8 @@ fn transpose(
     domain: &[Option<&Array>],
     given: &[Option<Array>],
     (wanted, rule, argument): (&str, &str, &'static str),
-    apply: impl FnOnce(&[Option<Array>]) -> Result<Vec<Option<Array>>>,
-) -> Result<Vec<Option<Array>>> {
+    apply: impl FnOnce(&[Option<Array>]) -> Result<Derivatives>,
+) -> Result<Derivatives> {
     // An active trace, or custom functions that the rule calls would be inlined without theirs.
     let trace = stack::open(Kind::Derivative("transposition"));
     let number = trace.number;
@@ -282,12 +285,12 @@ fn transpose(
             "'{name}' has no {wanted} rule, and its {rule} rule cannot be transposed: \
              it is not linear in the {argument} ({why})"
         );
-        at(Error::rule(text), &call.site)
+        at(Error::rule(text), call.site)
     };
     linear::check(&outs, &free, number).map_err(not_linear)?;
     let mut pulled = reverse::pull(&outs, &seeds, &free, &[], number)?.into_iter();
     let all: Vec<Option<Array>> =
         leaves.iter().map(|leaf| leaf.as_ref().and_then(|_| pulled.next()?)).collect();
     // What the structure does not show, of custom functions within the rule, the result does.
-    linear::free_of(all, &free, number, not_linear)
+    linear::free_of(all, &free, number, not_linear).map(Derivatives::from_vec)
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use pullback_base::{Aval, Result};
 use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
-use pullback_core::node::copied;
 use pullback_core::{Array, Inputs, Node, Outputs, origin};
 use smallvec::SmallVec;
 
@@ -26,7 +25,7 @@ use crate::walk::{id, visited};
 /// # fn main() -> pullback_base::Result<()> {
 /// let owner = Custom::new("same", &["x"], |x| Ok(x.to_vec())).owner();
 /// let site = Site { file: "model.py".into(), line: 41 };
-/// let y = call(&owner, site, &[Array::scalar(Scalar::Float(3.), Dtype::F32)])?;
+/// let y = call(owner, site, [Array::scalar(Scalar::Float(3.), Dtype::F32)].into())?;
 /// assert_eq!(y.len(), 1);
 /// # Ok(())
 /// # }
@@ -34,17 +33,17 @@ use crate::walk::{id, visited};
 ///
 /// # Errors
 /// What the function or, under a vmap, its vmap rule answers; `Rule` for a capture that is not allowed.
-pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Outputs> {
+pub fn call(owner: Owner, site: Site, mut args: Inputs) -> Result<Outputs> {
     if !stack::any_active() {
         // Nothing can look back at this call: the node would be for nobody.
-        return owner.rules.run(args).map_err(|error| at(error, &site));
+        return owner.rules.run(&args).map_err(|error| at(error, &site));
     }
     let offers = owner.rules.offers();
-    let args = &apart(owner, args)?[..];
+    apart(&owner, &mut args)?;
     if offers.vmap
-        && let Some((vmap, entries)) = stack::innermost_vmap(args)?
+        && let Some((vmap, entries)) = stack::innermost_vmap(&args)?
     {
-        let (value, uniform) = batched::by_rule(&vmap, owner, &site, &entries, &None)?;
+        let (value, uniform) = batched::by_rule(&vmap, &owner, &site, &entries, &None)?;
         let one = |aval: &Aval| aval.reshaped(aval.shape.without(0));
         let avals: SmallVec<[Aval; 1]> = value.avals.iter().map(one).collect();
         // The body stays untouched, unless traces inside this vmap have to know what it captured: derivatives,
@@ -57,20 +56,20 @@ pub fn call(owner: &Owner, site: Site, args: &[Array]) -> Result<Outputs> {
         let node = if ask {
             record(owner, site, args, false)?
         } else {
-            CustomCall::new(owner.clone(), site, args.len()).into_node(args.into(), avals)
+            CustomCall::new(owner, site, args.len()).into_node(args, avals)
         };
         vmap.set(&node, value.outputs(), &uniform);
         return Ok(node.outputs());
     }
     let number = args.iter().map(Array::number).max().unwrap_or(0);
-    let forward = offers.forward && stack::maybe_differentiated(number, 0) && !running(owner);
-    Ok(record(owner, site, args, forward)?.outputs())
+    let forward = offers.forward && stack::maybe_differentiated(number, 0) && !running(&owner);
+    Ok(record(owner, site, args, forward)?.into_outputs())
 }
 
 /// Runs the body (or the forward pass of the rule) on leaves of its own, and makes the node.
-fn record(owner: &Owner, site: Site, args: &[Array], forward: bool) -> Result<Arc<Node>> {
-    let (mut body, residuals, captured) = run(owner, &site, args, forward)?;
-    let mut inputs = copied(args);
+fn record(owner: Owner, site: Site, args: Inputs, forward: bool) -> Result<Arc<Node>> {
+    let (mut body, residuals, captured) = run(&owner, &site, &args, forward)?;
+    let mut inputs = args;
     let mut arity = inputs.len();
     inputs.extend(captured.iter().cloned());
     if owner.func.captured == Captured::Argument {
@@ -78,7 +77,7 @@ fn record(owner: &Owner, site: Site, args: &[Array], forward: bool) -> Result<Ar
         body.leaves.extend(captured);
     }
     let avals = body.outs.iter().map(|out| out.aval().clone()).collect();
-    let mut call = CustomCall::new(owner.clone(), site, arity).with_body(body);
+    let mut call = CustomCall::new(owner, site, arity).with_body(body);
     call.residuals = residuals;
     Ok(call.into_node(inputs, avals))
 }
@@ -137,7 +136,7 @@ pub(crate) fn captured<'a>(
 /// Where a body ends without having reached a leaf of its own: at arrays numbered below it. Of these, the ones
 /// that may depend on an active trace.
 pub(crate) fn boundary<'a>(
-    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator>,
+    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator + Clone>,
     leaves: &[Array],
     number: u64,
 ) -> Vec<Array> {
@@ -153,15 +152,37 @@ fn differentiated(node: &Node) -> usize {
     }
 }
 
+/// Whether a small body ends at nothing but leaves, and at what no trace that is active made. Most do, and to look
+/// through their operations in place takes half as long as to walk them; `false` where that is not found out.
+fn ends_at(leaves: &[Array], x: &Array, number: u64, fuel: &mut usize) -> bool {
+    visited(1);
+    if leaves.iter().any(|leaf| Arc::ptr_eq(leaf.node(), x.node())) {
+        return true;
+    }
+    if x.number() < number {
+        return !stack::maybe_active(x.number());
+    }
+    let Some(less) = fuel.checked_sub(1) else { return false };
+    *fuel = less;
+    x.node().with_inputs(|inputs| inputs.iter().all(|x| ends_at(leaves, x, number, fuel)))
+}
+
+/// How many operations are looked through.
+const SMALL: usize = 8;
+
 fn ends<'a>(
-    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator>,
+    roots: impl IntoIterator<Item = &'a Array, IntoIter: DoubleEndedIterator + Clone>,
     leaves: &[Array],
     number: u64,
     count: fn(&Node) -> usize,
 ) -> Vec<Array> {
+    let (roots, mut fuel) = (roots.into_iter(), SMALL);
+    if roots.clone().all(|root| ends_at(leaves, root, number, &mut fuel)) {
+        return Vec::new();
+    }
     let (mut found, mut seen, mut ends) = (Vec::new(), Few::default(), Few::default());
     leaves.iter().for_each(|leaf| _ = ends.insert(id(leaf.node())));
-    let mut stack: SmallVec<[Array; 8]> = roots.into_iter().rev().cloned().collect();
+    let mut stack: SmallVec<[Array; 8]> = roots.rev().cloned().collect();
     while let Some(array) = stack.pop() {
         visited(1);
         if ends.has(&id(array.node())) || !seen.insert(array.key()) {

@@ -143,7 +143,7 @@ impl Custom {
     /// What the function or, under a vmap, its vmap rule answers; `Rule` for a capture that is not allowed.
     #[track_caller]
     pub fn call(&self, args: &[Array]) -> Result<Vec<Array>> {
-        Ok(door::call(&self.owner(), here(Location::caller()), args)?.into_vec())
+        Ok(door::call(self.owner(), here(Location::caller()), args.into())?.into_vec())
     }
 }
 

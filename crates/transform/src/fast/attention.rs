@@ -294,7 +294,7 @@ impl Attention {
         let large = batch * heads * shared * queries * keys > KEPT_MAX;
         let inputs: Inputs = match large {
             true => call.inputs.iter().map(|x| after(x, g)).collect::<Result<_>>()?,
-            false => call.inputs.clone(),
+            false => call.inputs.into(),
         };
         let mut x = self.operands(&inputs)?;
         let wide = |x: &Array| self.heads.apart(&cast(x, wide(self.dtype))?);
@@ -307,7 +307,7 @@ impl Attention {
             }
             let part = self.part(&x, start, size)?;
             let (g, paid) = (narrow(&g, 3, start, size)?, narrow(&paid, 3, start, size)?);
-            self.pull_part(&x, &part, (&g, &paid), &call.needs, &mut grads)?;
+            self.pull_part(&x, &part, (&g, &paid), call.needs, &mut grads)?;
         }
         let joined = |parts: &[Array]| concatenate(&parts.iter().collect::<Vec<_>>(), 3);
         if !grads.queries.is_empty() {
@@ -324,7 +324,7 @@ impl Attention {
         let typed = |(grad, x): (Option<Array>, &Array)| {
             grad.map(|grad| cast(&reshape(&grad, x.shape().clone())?, x.dtype())).transpose()
         };
-        grads.of.into_iter().zip(&call.inputs).map(typed).collect()
+        grads.of.into_iter().zip(call.inputs).map(typed).collect()
     }
 
     fn pull_part(

@@ -57,10 +57,10 @@ fn ruled(
         .captured(Captured::Argument)
         .vjp(move |call, g| Ok(pull(call, &g[0])?.into()))
         .jvp_symbolic(move |call, t| {
-            let (_, tangents) = forward::jvp(&|x| Ok(vec![pushed(x)?]), &call.inputs, t)?;
+            let (_, tangents) = forward::jvp(&|x| Ok(vec![pushed(x)?]), call.inputs, t)?;
             Ok(tangents.into())
         });
-    Ok(door::call(&custom.owner(), site, inputs)?.swap_remove(0))
+    Ok(door::call(custom.owner(), site, inputs.into())?.swap_remove(0))
 }
 
 /// The type in which arrays meet, which must be a float type.
