@@ -7,6 +7,7 @@ use pyo3::exceptions::PyRecursionError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFloat, PyList, PyString, PyTuple, PyType};
+use smallvec::SmallVec;
 
 use crate::array::PyArray;
 use crate::nodes::{self, Class, Opened};
@@ -252,6 +253,25 @@ fn dataclass_fields<'py>(kind: &Bound<'py, PyType>) -> PyResult<Option<Vec<Bound
 pub fn flatten(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
     let flat = flattened(tree, Leaves::Arrays)?;
     Ok((flat.arrays, Tree::new(flat.parts)))
+}
+
+/// As `flatten`. Results and residuals are nearly always an array or a tuple of some, whose structures are known.
+pub fn flatten_few<A: smallvec::Array<Item = Array>>(
+    tree: &Bound<'_, PyAny>,
+) -> PyResult<(SmallVec<A>, Tree)> {
+    if let Ok(array) = tree.cast_exact::<PyArray>() {
+        return Ok((SmallVec::from_iter([array.get().of(tree.py())]), Tree::of_one().clone()));
+    }
+    if let Ok(tuple) = tree.cast_exact::<PyTuple>()
+        && let Some(known) = Tree::of_tuple(tuple.len())
+    {
+        let array = |item: Bound<'_, PyAny>| Some(item.cast_exact::<PyArray>().ok()?.get().of(tree.py()));
+        if let Some(arrays) = tuple.iter().map(array).collect::<Option<SmallVec<A>>>() {
+            return Ok((arrays, known.clone()));
+        }
+    }
+    let (arrays, structure) = flatten(tree)?;
+    Ok((arrays.into_iter().collect(), structure))
 }
 
 /// As `flatten`, with Python's floats as arrays.

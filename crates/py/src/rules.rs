@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::Arc;
 
 use pullback::custom::{Call, Mapped, Offers, Rules, Value};
-use pullback::{Array, Error, Outputs, Result};
+use pullback::{Array, Error, Inputs, Outputs, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -265,7 +265,7 @@ impl Rules for CallRules {
         }
     }
 
-    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+    fn forward(&self, inputs: &[Array]) -> Result<(Outputs, Inputs)> {
         let Some(rule) = &self.rules.forward else {
             return Err(Error::internal("[forward] expected a rule"));
         };
@@ -279,8 +279,8 @@ impl Rules for CallRules {
                     return self.error("forward", &text);
                 }
             };
-            let (outs, shape) = tree::flatten(&pair.get_item(0)?)?;
-            let (residuals, structure) = tree::flatten(&pair.get_item(1)?)?;
+            let (outs, shape) = tree::flatten_few(&pair.get_item(0)?)?;
+            let (residuals, structure) = tree::flatten_few(&pair.get_item(1)?)?;
             keep(py, &self.slot, shape);
             keep(py, &self.kept, structure);
             Ok(Ok((outs, residuals)))

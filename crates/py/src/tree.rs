@@ -1,5 +1,6 @@
 //! The structure of trees of Python containers, and back from it to objects.
 
+use std::iter;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +12,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
 
 use crate::array::PyArray;
 pub use crate::flat::{
-    MAX_DEPTH, Nones, Shape, arrays, flatten, flatten_all, flatten_numbers, shape_of, too_deep,
+    MAX_DEPTH, Nones, Shape, arrays, flatten, flatten_all, flatten_few, flatten_numbers, shape_of, too_deep,
 };
 use crate::nodes::Class;
 
@@ -177,7 +178,7 @@ impl Tree {
 
     /// Whether it is that of a call with arrays by position and nothing else, in a usual number.
     pub fn is_of_arrays(&self, count: usize) -> bool {
-        matches!(self.0, Parts::Usual(_)) && self.0.len() == count + 3
+        matches!(self.0, Parts::Usual([Part::Tuple(2), Part::Tuple(_), ..])) && self.0.len() == count + 3
     }
 
     /// The structure of a call with so many arrays by position and nothing else, if it is a usual number.
@@ -187,6 +188,16 @@ impl Tree {
             let leaves = (0..count).map(|_| Part::Leaf);
             let parts = [Part::Tuple(2), Part::Tuple(count)].into_iter().chain(leaves).chain([Part::Empty]);
             Tree::usual(parts.collect())
+        };
+        KNOWN.get_or_init(|| std::array::from_fn(make)).get(count)
+    }
+
+    /// The structure of a tuple of so many arrays, if it is a usual number.
+    pub fn of_tuple(count: usize) -> Option<&'static Tree> {
+        static KNOWN: OnceLock<[Tree; 7]> = OnceLock::new();
+        let make = |count| {
+            let leaves = (0..count).map(|_| Part::Leaf);
+            Tree::usual(iter::once(Part::Tuple(count)).chain(leaves).collect())
         };
         KNOWN.get_or_init(|| std::array::from_fn(make)).get(count)
     }

@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::args::Given;
 use crate::array::PyArray;
@@ -178,15 +178,10 @@ pub fn kept(py: Python<'_>, slot: &Slot) -> PyResult<Tree> {
     slot.get(py).ok_or_else(|| convert::broken("[call] expected the function to be called"))
 }
 
-/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure. Most results are one array.
+/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
 pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Outputs, Tree)> {
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
-    let result = fun.call(&args, kwargs.as_ref())?;
-    if let Ok(array) = result.cast_exact::<PyArray>() {
-        return Ok((smallvec![array.get().of(array.py())], Tree::of_one().clone()));
-    }
-    let (arrays, tree) = tree::flatten(&result)?;
-    Ok((arrays.into(), tree))
+    tree::flatten_few(&fun.call(&args, kwargs.as_ref())?)
 }
 
 /// Calls `fun` where no transform is open, on arguments in objects of their own, as under one: what it does to them in

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::fence::after;
 use pullback_core::custom::{Call, CustomCall, Mapped, Offers, Owner, Rules, Value};
-use pullback_core::{Array, Node, Outputs};
+use pullback_core::{Array, Inputs, Node, Outputs};
 
 use crate::custom::apart;
 use crate::custom::door::boundary;
@@ -231,13 +231,10 @@ impl Rules for Continued {
         self.inner.offers()
     }
 
-    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
-        let (mut outs, kept) = self.place.run(|| self.inner.forward(inputs))?;
-        let n = outs.len();
-        outs.extend(kept);
-        let mut outs = self.place.all(&outs, inputs)?;
-        let kept = outs.split_off(n);
-        Ok((outs, kept))
+    fn forward(&self, inputs: &[Array]) -> Result<(Outputs, Inputs)> {
+        let (outs, kept) = self.place.run(|| self.inner.forward(inputs))?;
+        let mut all = self.place.all(&[&outs[..], &kept[..]].concat(), inputs)?.into_iter();
+        Ok((all.by_ref().take(outs.len()).collect(), all.collect()))
     }
 
     fn vjp(&self, call: &Call, cotangents: &[Option<Array>]) -> Result<Value> {

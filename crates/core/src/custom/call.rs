@@ -38,7 +38,7 @@ pub struct CustomCall {
     /// captured may be asked for: only running it tells what that is.
     pub function: Option<Body>,
     /// What the rule's own forward pass kept; `None` where it has not run (yet).
-    pub residuals: Option<Vec<Residual>>,
+    pub residuals: Option<Residuals>,
 }
 
 /// A function and its rules.
@@ -68,6 +68,9 @@ pub enum Residual {
     Array(Array),
     Output(usize),
 }
+
+/// Residuals, in place where there is one.
+pub type Residuals = SmallVec<[Residual; 1]>;
 
 impl CustomCall {
     /// A call without body and residuals.

@@ -148,7 +148,7 @@ pub trait Rules: Send + Sync {
     ///
     /// # Errors
     /// What the user's code raises.
-    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+    fn forward(&self, inputs: &[Array]) -> Result<(Outputs, Inputs)> {
         unreachable!("not offered")
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use pullback_base::Result;
-use pullback_core::custom::{Body, Call, Captured, CustomCall, Offers, Owner, Residual, Rules, Site, Value};
+use pullback_core::custom::{
+    Body, Call, Captured, CustomCall, Offers, Owner, Residual, Residuals, Rules, Site, Value,
+};
 use pullback_core::trace::as_ever;
 use pullback_core::{Array, Inputs, Node, Outputs};
 
@@ -117,7 +119,7 @@ enum KeptEntry {
     Output(usize),
 }
 
-fn replay_kept(trace: &Arc<VmapTrace>, kept: &Option<Vec<Residual>>) -> Result<Option<Vec<KeptEntry>>> {
+fn replay_kept(trace: &Arc<VmapTrace>, kept: &Option<Residuals>) -> Result<Option<Vec<KeptEntry>>> {
     let each = |residual: &Residual| match residual {
         Residual::Array(array) => Ok(KeptEntry::Array(trace.replay(array)?)),
         Residual::Output(i) => Ok(KeptEntry::Output(*i)),
@@ -141,7 +143,7 @@ pub(crate) fn by_rule(
     owner: &Owner,
     site: &Site,
     entries: &[Entry],
-    kept: &Option<Vec<Residual>>,
+    kept: &Option<Residuals>,
 ) -> Result<(Arc<Node>, Vec<bool>)> {
     let _outer = as_ever();
     let axes: Vec<Option<usize>> = entries.iter().map(|entry| entry.axis).collect();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use pullback_base::{Aval, Result};
-use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Site};
+use pullback_core::custom::{Body, Captured, CustomCall, Owner, Residual, Residuals, Site};
 use pullback_core::{Array, Inputs, Node, Outputs, origin};
 use smallvec::SmallVec;
 
@@ -83,7 +83,7 @@ fn record(owner: Owner, site: Site, args: Inputs, forward: bool) -> Result<Arc<N
 }
 
 /// The recorded body; its residuals; what it captured.
-pub(crate) type Run = (Body, Option<Vec<Residual>>, Vec<Array>);
+pub(crate) type Run = (Body, Option<Residuals>, Vec<Array>);
 
 pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> Result<Run> {
     let trace = stack::open(Kind::Inner);
@@ -91,7 +91,7 @@ pub(crate) fn run(owner: &Owner, site: &Site, args: &[Array], forward: bool) -> 
     let leaves: Inputs = args.iter().map(|arg| arg.alias(number)).collect();
     let (outs, kept) = if forward {
         let (outs, kept) = run_forward(owner, &leaves).map_err(|error| at(error, site))?;
-        (outs.into(), Some(kept))
+        (outs, Some(kept))
     } else {
         let _within = within(owner, "body");
         (owner.rules.run(&leaves).map_err(|error| at(error, site))?, None)
@@ -219,7 +219,7 @@ fn running(owner: &Owner) -> bool {
     RUNNING.with_borrow(|running| running.contains(&owner.func.id))
 }
 
-pub(crate) fn run_forward(owner: &Owner, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+pub(crate) fn run_forward(owner: &Owner, inputs: &[Array]) -> Result<(Outputs, Inputs)> {
     struct Done;
     impl Drop for Done {
         fn drop(&mut self) {

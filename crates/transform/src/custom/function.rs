@@ -7,7 +7,7 @@ use pullback_base::Result;
 use pullback_core::custom::{
     BodyFn, Call, Captured, Function, Mapped, Missing, Offers, Owner, Rules, Site, Value, fresh_id,
 };
-use pullback_core::{Array, Outputs};
+use pullback_core::{Array, Inputs, Outputs};
 
 use super::door;
 
@@ -195,9 +195,9 @@ impl Rules for Closures {
         (self.fun)(inputs).map(Outputs::from_vec)
     }
 
-    fn forward(&self, inputs: &[Array]) -> Result<(Vec<Array>, Vec<Array>)> {
+    fn forward(&self, inputs: &[Array]) -> Result<(Outputs, Inputs)> {
         match &self.forward {
-            Some(forward) => forward(inputs),
+            Some(forward) => forward(inputs).map(|(outs, kept)| (outs.into(), kept.into())),
             None => self.base().forward(inputs),
         }
     }
