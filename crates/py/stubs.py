@@ -283,6 +283,7 @@ def _precision() -> int:{_precision}
 def _set_precision(precision: int, /) -> None:{_set_precision}
 def _host_call(fn: Callable[..., Any], result_shape: Any, args: tuple[Any, ...], vmap_method: str | None = None) -> Any:{_host_call}
 def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:{_debug_print}
+def _placed(function: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _R:{_placed}
 """
 
 
@@ -311,6 +312,7 @@ def written() -> str:
         "_set_precision",
         "_host_call",
         "_debug_print",
+        "_placed",
     ]
     out.append(SMALL.format(**{name: text(getattr(_core, name), "") for name in names}))
     members = {name: getattr(_core, name) for name in sorted(dir(_core)) if not name.startswith("_")}

@@ -180,6 +180,11 @@ def _debug_print(fn: Callable[..., Any], token: Any, args: tuple[Any, ...], kwar
     Calls `fn(*args, **kwargs)` for its effect, with NumPy arrays: now, once for each example of the maps that are open;
     where a record is made of values that are not there yet, whenever the record's results are computed.
     """
+def _placed(function: Callable[..., _R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _R:
+    """
+    Calls a function of the namespace: what it builds is placed on the device that `device=` names, else on that of
+    its operands, else on the one that is current.
+    """
 bfloat16: Dtype
 bool_: Dtype
 complex64: Dtype
@@ -510,7 +515,8 @@ class array:
         """Two axes exchanged."""
     def to_device(self, device: Device | DeviceType | str, /, *, stream: _StreamOrDevice = None) -> array:
         """
-        The array on a device. `stream` is there for the standard: order follows from the graph.
+        The array on a device, where it stays: operators on it run there, whatever device is current. `stream` is there
+        for the standard: order follows from the graph.
 
         >>> pb.array([1.0, 2.0]).to_device(pb.cpu)
         array([1., 2.], dtype=float32)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pullback import _core
 from pullback._core import array
-from pullback._dtypes import floating, issubdtype
+from pullback._dtypes import complexfloating, floating, integer, issubdtype
 from pullback._values import value
 
 __all__ = [
@@ -76,7 +76,7 @@ def _distinct(op: str, x: Any, size: int | None, fill_value: Any = None) -> tupl
     if fill_value is not None:
         fill_value = _array(op, fill_value)
     if size is None:
-        size = _found(op, "size", _core._count_distinct(x))
+        size = _found(op, "size", _named(op, _core._count_distinct, x))
     return _named(op, _core._unique, x, _size(op, size), fill_value)
 
 
@@ -245,6 +245,8 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0, *, length: int 
     array([0. , 2.5, 0. , 1. ], dtype=float32)
     """
     x = _array("bincount", x)
+    if not issubdtype(x.dtype, integer):
+        raise TypeError(f"[bincount] expected integer positions, got {x.dtype.name}: cast with astype")
     if x.ndim != 1:
         raise ValueError(f"[bincount] expected an array with one axis, got shape {x.shape}")
     minlength = _size("bincount", minlength)
@@ -286,6 +288,9 @@ def histogram(
             )
         weights = weights.reshape(-1)
     edges = _edges(x, bins, range)
+    for part in (x, edges):
+        if issubdtype(part.dtype, complexfloating):
+            raise TypeError(f"[histogram] expected real numbers, got {part.dtype.name}")
     count = edges.size - 1
     at = _core.searchsorted(edges, x, side="right").astype(_core.int32) - 1
     at = _core.where(x == edges[-1], count - 1, at)

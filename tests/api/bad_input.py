@@ -167,7 +167,7 @@ WRONG = {
     "order": [("nonsense", ValueError), (object(), TypeError), ({"a": 1}, TypeError)],
     "pair": [(3, TypeError), ((1, 2, 3), ValueError), (object(), TypeError)],
     "word": [("nonsense", ValueError), (3, TypeError), (object(), TypeError)],
-    "key": [("text", TypeError), (pb.ones(2), ValueError), (pb.array(3), ValueError)],
+    "key": [("text", TypeError), (pb.ones(2), TypeError), (pb.zeros((2, 2), pb.uint32), ValueError)],
     "stream": [("nowhere", TypeError), (1.5, TypeError), (object(), TypeError)],
 }
 

@@ -100,10 +100,11 @@ impl Array {
         Array { node, out: 0 }
     }
 
-    /// A fresh leaf of trace `number` that is equal to `self`.
+    /// A fresh leaf of trace `number` that is equal to `self`, and where it is.
     pub fn alias(&self, number: u64) -> Array {
-        let (inputs, avals) = (smallvec![self.clone()], smallvec![self.aval().clone()]);
-        Array { node: Node::new(NodeKind::Alias, inputs, avals, number), out: 0 }
+        let aval = self.aval().clone();
+        let node = Node::beside(&self.node, NodeKind::Alias, smallvec![self.clone()], aval, number);
+        Array { node, out: 0 }
     }
 
     /// A fresh leaf of trace `number` that has no elements.

@@ -64,8 +64,26 @@ pub struct Node {
     pub depth: u32,
     /// Where it is to be computed.
     pub device: Device,
+    /// Whether it was put there to stay, so that operators on it follow.
+    pub placed: bool,
     history: RwLock<History>,
     data: OnceLock<SmallVec<[Storage; 1]>>,
+}
+
+/// Where a node is, and whether it stays there.
+struct Place {
+    device: Device,
+    placed: bool,
+}
+
+impl Place {
+    fn here() -> Place {
+        Place { device: place::current(), placed: place::stays() }
+    }
+
+    fn of(node: &Node) -> Place {
+        Place { device: node.device, placed: node.placed }
+    }
 }
 
 /// Nodes that exist.
@@ -76,17 +94,22 @@ pub fn live_nodes() -> usize {
 impl Node {
     /// A node on the current device. Its number is the largest of `number` and those of its inputs.
     pub fn new(kind: NodeKind, inputs: Inputs, avals: SmallVec<[Aval; 1]>, number: u64) -> Arc<Node> {
-        Node::with_custom(kind, inputs, avals, number, None, place::current())
+        Node::with_custom(kind, inputs, avals, number, None, Place::here())
+    }
+
+    /// A leaf that is where another one is.
+    pub(crate) fn beside(other: &Node, kind: NodeKind, inputs: Inputs, aval: Aval, number: u64) -> Arc<Node> {
+        Node::with_custom(kind, inputs, smallvec![aval], number, None, Place::of(other))
     }
 
     /// The same operation over other inputs, of the same types, on the same device.
     pub(crate) fn again(&self, op: &'static OpDef, params: Params, inputs: Inputs) -> Arc<Node> {
-        Node::with_custom(NodeKind::Op(op, params), inputs, self.avals.clone(), 0, None, self.device)
+        Node::with_custom(NodeKind::Op(op, params), inputs, self.avals.clone(), 0, None, Place::of(self))
     }
 
     /// The node of a call of a function with rules.
     pub fn custom_call(call: CustomCall, inputs: Inputs, avals: SmallVec<[Aval; 1]>) -> Arc<Node> {
-        Node::with_custom(NodeKind::Custom, inputs, avals, 0, Some(Arc::new(call)), place::current())
+        Node::with_custom(NodeKind::Custom, inputs, avals, 0, Some(Arc::new(call)), Place::here())
     }
 
     fn with_custom(
@@ -95,7 +118,7 @@ impl Node {
         avals: SmallVec<[Aval; 1]>,
         number: u64,
         custom: Option<Arc<CustomCall>>,
-        device: Device,
+        Place { device, placed }: Place,
     ) -> Arc<Node> {
         live::count(1);
         let (mut trace, mut depth) = (number, 0);
@@ -109,7 +132,8 @@ impl Node {
             trace = trace.max(trace::least());
         }
         let history = RwLock::new(History { inputs, custom, callback: None });
-        let node = Arc::new(Node { kind, avals, trace, depth, device, history, data: OnceLock::new() });
+        let node =
+            Arc::new(Node { kind, avals, trace, depth, device, placed, history, data: OnceLock::new() });
         if origin::asked() {
             origin::note(&node);
         }

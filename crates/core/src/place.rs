@@ -1,14 +1,19 @@
-//! Which device new operations are for: the thread's choice, else the default.
+//! Which device new operations are for: the thread's choice, else the default; and whether they were put there to
+//! stay, so that operators on them follow.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use pullback_base::Device;
 
+use crate::node::Node;
+
 static DEFAULT: AtomicU8 = AtomicU8::new(Device::Cpu as u8);
 
 thread_local! {
     static HERE: Cell<Option<Device>> = const { Cell::new(None) };
+    /// Whether nodes made now are placed.
+    static STAYS: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The device of operations applied now on this thread.
@@ -26,22 +31,43 @@ pub fn set_default(device: Device) {
     DEFAULT.store(device as u8, Ordering::Relaxed);
 }
 
+/// Whether operations applied now are placed: what is built from them is for their device.
+pub fn stays() -> bool {
+    STAYS.get()
+}
+
 /// The thread's choice, until the guard is dropped; `None` leaves things as they are.
 pub fn on(device: Option<Device>) -> Here {
     let before = HERE.get();
     if device.is_some() {
         HERE.set(device);
     }
-    Here { before }
+    Here { before, stayed: STAYS.get() }
+}
+
+/// As `on`, and what is made is placed there.
+pub fn placed(device: Device) -> Here {
+    let here = on(Some(device));
+    STAYS.set(true);
+    here
+}
+
+/// Where a node is: what is made is for its device, and placed if it is.
+pub fn beside(node: &Node) -> Here {
+    let here = on(Some(node.device));
+    STAYS.set(node.placed);
+    here
 }
 
 /// Restores the thread's former choice.
 #[must_use]
 pub struct Here {
     before: Option<Device>,
+    stayed: bool,
 }
 impl Drop for Here {
     fn drop(&mut self) {
         HERE.set(self.before);
+        STAYS.set(self.stayed);
     }
 }

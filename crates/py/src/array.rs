@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pullback::{Array, Error, Result, Storage};
+use pullback::{Array, Error, Result, Storage, place};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple, PyType};
@@ -68,6 +68,20 @@ pub fn build(py: Python<'_>, on: On, make: impl FnOnce() -> Result<Array>) -> Py
         };
         settled(py, array)
     })
+}
+
+/// As `build`, for what operators say: where operands are placed, there is the result.
+#[inline]
+pub fn beside(
+    py: Python<'_>,
+    operands: &[&Array],
+    make: impl FnOnce() -> Result<Array>,
+) -> PyResult<PyArray> {
+    if operands.iter().any(|x| x.node().placed) {
+        let _here = crate::standard::common("array", operands)?.map(place::placed);
+        return build(py, On::default(), make);
+    }
+    build(py, On::default(), make)
 }
 
 /// As `build`, for several arrays.
@@ -216,7 +230,7 @@ impl PyArray {
     fn reversed(&self, py: Python<'_>) -> PyResult<PyArray> {
         let x = self.get();
         let axes: Vec<usize> = (0..x.ndim()).rev().collect();
-        build(py, On::default(), || pullback::fun::transpose(&x, &axes))
+        beside(py, &[&x], || pullback::fun::transpose(&x, &axes))
     }
 
     /// The last two axes exchanged.
@@ -226,7 +240,7 @@ impl PyArray {
         if x.ndim() < 2 {
             return Err(PyValueError::new_err(format!("[mT] expected two axes or more, got {}", x.ndim())));
         }
-        build(py, On::default(), || pullback::fun::swap_last(&x))
+        beside(py, &[&x], || pullback::fun::swap_last(&x))
     }
 
     /// The only element, as a Python number.

@@ -56,12 +56,19 @@ impl Drop for Touching {
     }
 }
 
-/// What was traced for one structure of arguments.
-struct Entry {
+/// What a trace depends on, but for what the function reads from elsewhere.
+struct Key {
     tree: Tree,
     state: Tree,
     avals: Vec<Aval>,
     device: Device,
+    /// Where each argument is placed, if it is.
+    places: Vec<Option<Device>>,
+}
+
+/// What was traced for one structure of arguments.
+struct Entry {
+    key: Key,
     uses: Vec<Use>,
     traced: Traced,
     shape: Tree,
@@ -201,9 +208,11 @@ impl Compiled {
         let (held, state_tree) = self.state(py, random)?;
         arrays.extend(held);
         let avals: Vec<Aval> = arrays.iter().map(|x| x.aval().clone()).collect();
-        let entry = match self.known(py, &tree, &state_tree, &avals)? {
+        let places = arrays.iter().map(|x| x.node().placed.then_some(x.node().device)).collect();
+        let key = Key { tree, state: state_tree, avals, device: place::current(), places };
+        let entry = match self.known(py, &key)? {
             Some(entry) => entry,
-            None => self.trace(py, tree, state_tree, avals, random)?,
+            None => self.trace(py, key, random)?,
         };
         let within =
             || format!("compiled '{}', called at {}", wrap::name_of(self.fun.bind(py)), site::caller(py));
@@ -254,23 +263,18 @@ impl Compiled {
         if draws { places(random.as_any(), found) } else { Ok(()) }
     }
 
-    fn known(
-        &self,
-        py: Python<'_>,
-        tree: &Tree,
-        state: &Tree,
-        avals: &[Aval],
-    ) -> PyResult<Option<Arc<Entry>>> {
+    fn known(&self, py: Python<'_>, key: &Key) -> PyResult<Option<Arc<Entry>>> {
         // Comparing runs Python code: not under the lock.
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let device = place::current();
         for entry in entries {
             let current = |(version, was): &Use| version.load(Ordering::Relaxed) == *was;
-            if entry.device == device
-                && entry.avals == *avals
+            let known = &entry.key;
+            if known.device == key.device
+                && known.avals == key.avals
+                && known.places == key.places
                 && entry.uses.iter().all(current)
-                && entry.tree.same(py, tree)?
-                && entry.state.same(py, state)?
+                && known.tree.same(py, &key.tree)?
+                && known.state.same(py, &key.state)?
             {
                 return Ok(Some(entry));
             }
@@ -278,14 +282,7 @@ impl Compiled {
         Ok(None)
     }
 
-    fn trace<'py>(
-        &self,
-        py: Python<'py>,
-        tree: Tree,
-        state_tree: Tree,
-        avals: Vec<Aval>,
-        random: &Bound<'py, PyList>,
-    ) -> PyResult<Arc<Entry>> {
+    fn trace<'py>(&self, py: Python<'py>, key: Key, random: &Bound<'py, PyList>) -> PyResult<Arc<Entry>> {
         let mut before = Vec::new();
         places(self.inputs.bind(py), &mut before)?;
         places(random.as_any(), &mut before)?;
@@ -298,7 +295,7 @@ impl Compiled {
                 for (place, leaf) in before.iter().zip(held) {
                     place.put(Bound::new(py, PyArray::new(leaf.clone()))?.as_any())?;
                 }
-                let (outs, shape) = call_tree(self.fun.bind(py), &tree, own)?;
+                let (outs, shape) = call_tree(self.fun.bind(py), &key.tree, own)?;
                 let mut outs = outs.into_vec();
                 let results = outs.len();
                 let mut keys = Vec::new();
@@ -318,7 +315,7 @@ impl Compiled {
             run().map_err(host)
         };
         lasting(self.outputs.bind(py))?;
-        let traced = transform::trace(&inner, &avals);
+        let traced = transform::trace_at(&inner, &key.avals, &key.places);
         let uses = TOUCHED.with_borrow_mut(|stack| stack.last_mut().map(std::mem::take).unwrap_or_default());
         drop(touching);
         // Whatever happened, no tracer stays behind in the user's containers.
@@ -329,9 +326,7 @@ impl Compiled {
         wrap::warn(py)?;
         let (shape, results, draws) =
             taken.take().ok_or_else(|| convert::broken("[compile] expected the function to be called"))?;
-        let device = place::current();
-        let entry = Entry { tree, state: state_tree, avals, device, uses, traced, shape, results, draws };
-        let entry = Arc::new(entry);
+        let entry = Arc::new(Entry { key, uses, traced, shape, results, draws });
         self.keep(entry.clone());
         Ok(entry)
     }

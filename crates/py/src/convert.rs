@@ -2,14 +2,14 @@
 
 use pullback::promote::scalar_dtype;
 use pullback::{Array, Aval, Dtype, Error, Kind, Scalar, fun};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::array::{PyArray, bytes, elements};
 use crate::error::OrRaise;
-use crate::operators::number;
+use crate::operators::{fit, fitted, number};
 use crate::{buffer, dlpack};
 
 /// An array from anything that can be one.
@@ -27,7 +27,7 @@ pub fn convert(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array
         return Ok(array.get().get());
     }
     if let Some(number) = number(value)? {
-        return Ok(Array::scalar(number, dtype.unwrap_or_else(|| scalar_dtype(number))));
+        return fitted(number, dtype.unwrap_or_else(|| scalar_dtype(number)));
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         return nested(value, dtype);
@@ -40,7 +40,12 @@ pub fn convert(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array
         return Ok(array);
     }
     if value.hasattr(intern!(py, "__dlpack__"))? {
-        return dlpack::import(value);
+        // What another library refuses to hand over holds no numbers; our own refusals are told as they are.
+        return dlpack::import(value).map_err(|err| {
+            let theirs =
+                err.is_instance_of::<PyBufferError>(py) && !err.value(py).to_string().starts_with('[');
+            if theirs { unfit(value) } else { err }
+        });
     }
     if value.hasattr(intern!(py, "__array__"))? {
         let array = value.call_method0(intern!(py, "__array__"))?;
@@ -53,7 +58,11 @@ pub fn convert(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array
 
 fn unfit(value: &Bound<'_, PyAny>) -> PyErr {
     let kind = value.get_type().name().map_or_else(|_| "?".into(), |name| name.to_string());
-    PyTypeError::new_err(format!("[array] expected a number, a list of numbers or an array, got {kind}"))
+    let of = match value.getattr("dtype") {
+        Ok(dtype) => format!(" of {dtype}"),
+        Err(_) => String::new(),
+    };
+    PyTypeError::new_err(format!("[array] expected a number, a list of numbers or an array, got {kind}{of}"))
 }
 
 /// Numbers as they are found in nested lists.
@@ -97,7 +106,7 @@ fn nested(value: &Bound<'_, PyAny>, dtype: Option<Dtype>) -> PyResult<Array> {
     let size = dtype.size();
     let mut content = Vec::with_capacity(found.values.len() * size);
     for value in &found.values {
-        content.extend_from_slice(&value.bits(dtype).to_le_bytes()[..size]);
+        content.extend_from_slice(&fit(*value, dtype)?.bits(dtype).to_le_bytes()[..size]);
     }
     let aval = Aval { shape: pullback::Shape::from(shape).checked("array").or_raise()?, dtype };
     pullback::from_bytes(&content, aval).or_raise()

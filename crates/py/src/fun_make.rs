@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use crate::args::Sizes;
 use crate::array::{PyArray, build};
-use crate::convert::Arg;
+use crate::convert::{self, Arg};
 use crate::device::On;
 use crate::dtype::DtypeArg;
 use crate::operators::{Operand, number, operand, pair, weak};
@@ -46,12 +46,13 @@ pub fn ones(py: Python<'_>, shape: Sizes, dtype: Option<DtypeArg>, stream: On) -
 pub fn full(
     py: Python<'_>,
     shape: Sizes,
-    vals: Arg,
+    vals: &Bound<'_, PyAny>,
     dtype: Option<DtypeArg>,
     stream: On,
 ) -> PyResult<PyArray> {
-    let dtype = typed(dtype, vals.0.dtype());
-    build(py, stream, || fun::full(&shape.0, &vals.0, dtype))
+    let dtype = dtype.map(|dtype| dtype.0);
+    let vals = convert::array(vals, dtype)?;
+    build(py, stream, || fun::full(&shape.0, &vals, dtype.unwrap_or(vals.dtype())))
 }
 
 /// Zeros of the shape and type of an array.
@@ -74,12 +75,13 @@ pub fn ones_like(py: Python<'_>, a: Arg, dtype: Option<DtypeArg>, stream: On) ->
 pub fn full_like(
     py: Python<'_>,
     a: Arg,
-    vals: Arg,
+    vals: &Bound<'_, PyAny>,
     dtype: Option<DtypeArg>,
     stream: On,
 ) -> PyResult<PyArray> {
     let dtype = typed(dtype, a.0.dtype());
-    build(py, stream, || fun::full(a.0.shape(), &vals.0, dtype))
+    let vals = convert::array(vals, Some(dtype))?;
+    build(py, stream, || fun::full(a.0.shape(), &vals, dtype))
 }
 
 /// `arange(stop)` or `arange(start, stop, step)`: numbers at equal distances, without `stop`.
@@ -117,6 +119,9 @@ pub fn arange(
         None => (Scalar::Int(0), read(start)?),
     };
     let by = step.map_or(Ok(Scalar::Int(1)), read)?;
+    if [from, to, by].iter().any(|number| matches!(number, Scalar::Complex(..))) {
+        return Err(PyTypeError::new_err("[arange] expected real numbers, got a complex one"));
+    }
     let join = |a: Dtype, b: Scalar| promote_weak(a, b);
     let found = [to, by].into_iter().fold(scalar_dtype(from), join);
     let found = if found == Dtype::Bool { Dtype::I32 } else { found };

@@ -128,10 +128,7 @@ pub fn matrix_trace(
     stream: On,
 ) -> PyResult<PyArray> {
     build(py, stream, || {
-        let x = match dtype {
-            Some(dtype) => fun::cast(&x.0, dtype.0)?,
-            None => x.0,
-        };
-        fun::trace(&x, offset, -2, -1)
+        let Some(DtypeArg(dtype)) = dtype else { return fun::trace(&x.0, offset, -2, -1) };
+        fun::cast(&fun::trace(&fun::cast(&x.0, dtype)?, offset, -2, -1)?, dtype)
     })
 }

@@ -158,8 +158,9 @@ macro_rules! scans {
             #[pyo3(signature = (a, /, axis=None, *, reverse=false, inclusive=true, $($dtype=None,)? stream=On::default()), text_signature = $text)]
             pub fn $name(py: Python<'_>, a: Arg, axis: Option<isize>, reverse: bool, inclusive: bool, $($dtype: Option<DtypeArg>,)? stream: On) -> PyResult<PyArray> {
                 build(py, stream, || {
-                    $(let a = Arg($dtype.map_or_else(|| Ok(a.0.clone()), |to| fun::cast(&a.0, to.0))?);)?
-                    fun::$name(&a.0, axis, reverse, inclusive)
+                    let to: Option<DtypeArg> = None $(.or($dtype))?;
+                    let Some(DtypeArg(to)) = to else { return fun::$name(&a.0, axis, reverse, inclusive) };
+                    fun::cast(&fun::$name(&fun::cast(&a.0, to)?, axis, reverse, inclusive)?, to)
                 })
             }
         )*

@@ -11,7 +11,7 @@ use crate::array::{PyArray, build, build_all};
 use crate::convert::Arg;
 use crate::device::On;
 use crate::dtype::DtypeArg;
-use crate::operators::weak;
+use crate::operators::fitted;
 
 /// The same elements in another shape; one size may be -1.
 ///
@@ -273,7 +273,7 @@ pub fn pad(
         "symmetric" => join::Fill::Symmetric,
         "constant" => join::Fill::Constant(match constant_values {
             Some(value) => match crate::operators::number(value)? {
-                Some(number) => weak(number, a.0.dtype())?,
+                Some(number) => fitted(number, a.0.dtype())?,
                 None => value.extract::<Arg>()?.0,
             },
             None => a.0.weak(0.),

@@ -1,17 +1,17 @@
 //! What stands between brackets, read and written: `x[i]`, `x[i] = v`, `x.at[i].add(v)`.
 
 use pullback::fun::subscript::{self, How, Index};
-use pullback::{Array, Aval, Dtype, Scalar};
+use pullback::{Array, Aval, Dtype, Scalar, fun};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyEllipsis, PyInt, PyList, PySlice, PyTuple};
 
-use crate::array::{PyArray, build, bytes, elements};
+use crate::array::{PyArray, beside, build, bytes, elements};
 use crate::convert;
 use crate::device::On;
 use crate::error::OrRaise;
 use crate::eval::is_traced;
-use crate::operators::{Operand, operand, weak};
+use crate::operators::{Operand, fitted, operand, weak};
 
 /// The list of indices that Python wrote.
 fn indices(key: &Bound<'_, PyAny>) -> PyResult<Vec<Index>> {
@@ -57,7 +57,12 @@ fn index(item: &Bound<'_, PyAny>) -> PyResult<Index> {
         });
     }
     if item.is_instance_of::<PyArray>() || item.is_instance_of::<PyList>() || item.hasattr("__array__")? {
-        return Ok(Index::Array(convert::array(item, None)?));
+        let at = convert::array(item, None)?;
+        // An empty list says nothing of its type.
+        if at.size() == 0 && item.is_instance_of::<PyList>() {
+            return Ok(Index::Array(fun::cast(&at, Dtype::I32).or_raise()?));
+        }
+        return Ok(Index::Array(at));
     }
     if let Ok(number) = item.call_method0("__index__") {
         return Ok(Index::At(number.extract()?));
@@ -148,6 +153,15 @@ fn check_masks(x: &Array, list: &[Index]) -> PyResult<()> {
     Ok(())
 }
 
+/// All arrays of a subscript.
+fn operands<'a>(arrays: &[&'a Array], list: &'a [Index]) -> Vec<&'a Array> {
+    let positions = list.iter().filter_map(|item| match item {
+        Index::Array(at) => Some(at),
+        _ => None,
+    });
+    arrays.iter().copied().chain(positions).collect()
+}
+
 fn update(
     py: Python<'_>,
     x: &Array,
@@ -157,8 +171,12 @@ fn update(
 ) -> PyResult<PyArray> {
     let value = match operand(value)? {
         Operand::Array(value) => value,
-        Operand::Number(number) if x.dtype().is_inexact() => weak(number, x.dtype())?,
-        Operand::Number(number) => Array::scalar(number, x.dtype()),
+        Operand::Number(Scalar::Float(part))
+            if how != How::Set && x.dtype().is_integer() && part.fract() != 0. =>
+        {
+            Array::scalar(Scalar::Float(part), Dtype::F32)
+        }
+        Operand::Number(number) => fitted(number, x.dtype())?,
         Operand::Foreign => convert::array(value, None)?,
     };
     let mut list = indices(key)?;
@@ -167,7 +185,7 @@ fn update(
     if !matches!(&list[..], [Index::Array(mask)] if mask.dtype() == Dtype::Bool && value.size() == 1) {
         list = without_masks(py, list)?;
     }
-    build(py, On::default(), || subscript::update(x, &list, how, &value))
+    beside(py, &operands(&[x, &value], &list), || subscript::update(x, &list, how, &value))
 }
 
 #[pymethods]
@@ -177,7 +195,7 @@ impl PyArray {
         let list = indices(key)?;
         check_masks(&x, &list)?;
         let list = without_masks(py, list)?;
-        build(py, On::default(), || subscript::get(&x, &list))
+        beside(py, &operands(&[&x], &list), || subscript::get(&x, &list))
     }
 
     fn __setitem__(&self, py: Python<'_>, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {

@@ -222,6 +222,7 @@ fn functions(module: &Bound<'_, PyModule>) -> PyResult<()> {
         nodes::{register_tree_node, register_tree_node_class, register_module};
         compile::{compile, enable_compile, disable_compile};
         callback::{pure_callback, _host_call, _debug_print};
+        standard::{_placed};
         fun_reduce::{
             sum, prod, max, min, any, all, mean, logsumexp, var, std, argmax, argmin, cumsum, cumprod, cummax, cummin,
             softmax, sort, argsort, topk, logcumsumexp, count_nonzero, minmax, median, partition, argpartition,

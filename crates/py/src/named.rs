@@ -219,6 +219,11 @@ fn plain(text: &str) -> Option<String> {
             return Some(format!("expected {kind}, got {got}"));
         }
     }
+    // NumPy, of an array where a number is read.
+    if text.starts_with("only ") && text.contains(" arrays can be converted to ") {
+        let kind = if text.ends_with("index") { "an integer" } else { "a number" };
+        return Some(format!("expected {kind}, got an array"));
+    }
     if text == "Can't extract `str` to `Vec`" {
         return Some("expected a sequence, got str".into());
     }

@@ -3,14 +3,13 @@
 use pullback::promote::{promote_weak, scalar_dtype};
 use pullback::{Array, Dtype, Scalar, fun};
 use pyo3::basic::CompareOp;
-use pyo3::exceptions::PyOverflowError;
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyComplex, PyFloat, PyInt};
 
-use crate::array::{PyArray, build};
+use crate::array::{PyArray, beside};
 use crate::convert;
-use crate::device::On;
 
 /// What stands next to an array.
 pub enum Operand {
@@ -94,6 +93,36 @@ pub fn weak(number: Scalar, next_to: Dtype) -> PyResult<Array> {
     Ok(Array::scalar(number, dtype))
 }
 
+/// A number that is written into an array, in the array's type: floats lose what is behind the point in integers, as
+/// with NumPy, and nothing else is lost.
+pub fn fitted(number: Scalar, into: Dtype) -> PyResult<Array> {
+    Ok(Array::scalar(fit(number, into)?, into))
+}
+
+/// As `fitted`, the number alone.
+pub fn fit(number: Scalar, into: Dtype) -> PyResult<Scalar> {
+    let refused = |got: &str| format!("[array] expected a number that {into} holds, got {got}");
+    let number = match number {
+        Scalar::Complex(..) if !matches!(into, Dtype::C64 | Dtype::Bool) => {
+            return Err(PyTypeError::new_err(refused("a complex one")));
+        }
+        Scalar::Float(x) if into.is_integer() && x.is_nan() => {
+            return Err(PyValueError::new_err(refused("nan")));
+        }
+        // Below 2 ** 63 a double is an `i64` once it is truncated, below 2 ** 64 a `u64`.
+        Scalar::Float(x) if into.is_integer() => match x.trunc() {
+            x if (-(2f64.powi(63))..2f64.powi(63)).contains(&x) => Scalar::Int(x as i64),
+            x if (0. ..2f64.powi(64)).contains(&x) => Scalar::Uint(x as u64),
+            x => return Err(PyOverflowError::new_err(refused(&x.to_string()))),
+        },
+        other => other,
+    };
+    if into.is_integer() {
+        check_fits(number, into)?;
+    }
+    Ok(number)
+}
+
 fn check_fits(number: Scalar, dtype: Dtype) -> PyResult<()> {
     let back = Scalar::from_bits(number.bits(dtype), dtype);
     let same = match (number, back) {
@@ -145,7 +174,7 @@ fn apply<'py>(
         Operand::Number(number) => weak(number, a.dtype())?,
         Operand::Foreign => return Ok(py.NotImplemented().into_bound(py)),
     };
-    Ok(Bound::new(py, build(py, On::default(), || make(&a, &b))?)?.into_any())
+    Ok(Bound::new(py, beside(py, &[&a, &b], || make(&a, &b))?)?.into_any())
 }
 
 #[inline]
@@ -170,7 +199,7 @@ fn in_place<'py>(slf: &Bound<'py, PyArray>, result: Bound<'py, PyAny>) -> PyResu
         Err(other) => {
             let text =
                 format!("[array] expected an array or a number, got {}", other.into_inner().get_type());
-            Err(pyo3::exceptions::PyTypeError::new_err(text))
+            Err(PyTypeError::new_err(text))
         }
     }
 }
@@ -221,7 +250,7 @@ fn power<'py>(
     {
         let x = slf.get().of(slf.py());
         // The most frequent power by far, and its derivative is simpler.
-        return Ok(Bound::new(slf.py(), build(slf.py(), On::default(), || fun::square(&x))?)?.into_any());
+        return Ok(Bound::new(slf.py(), beside(slf.py(), &[&x], || fun::square(&x))?)?.into_any());
     }
     binary(slf, other, fun::power)
 }
@@ -230,7 +259,7 @@ fn power<'py>(
 impl PyArray {
     fn __neg__(&self, py: Python<'_>) -> PyResult<PyArray> {
         let x = self.get();
-        build(py, On::default(), || fun::negative(&x))
+        beside(py, &[&x], || fun::negative(&x))
     }
 
     fn __pos__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -239,13 +268,13 @@ impl PyArray {
 
     fn __abs__(&self, py: Python<'_>) -> PyResult<PyArray> {
         let x = self.get();
-        build(py, On::default(), || fun::abs(&x))
+        beside(py, &[&x], || fun::abs(&x))
     }
 
     fn __invert__(&self, py: Python<'_>) -> PyResult<PyArray> {
         let x = self.get();
         let op = if x.dtype() == Dtype::Bool { fun::logical_not } else { fun::bitwise_invert };
-        build(py, On::default(), || op(&x))
+        beside(py, &[&x], || op(&x))
     }
 
     fn __pow__<'py>(

@@ -202,6 +202,7 @@ impl VmapTrace {
     fn leaf(&self, entry: &Entry) -> Array {
         let Some(axis) = entry.axis else { return entry.array.clone() };
         let aval = entry.array.aval();
+        let _here = place::beside(entry.array.node());
         let leaf = Array::tracer(aval.reshaped(aval.shape.without(axis)), "vmap", self.number);
         self.remember(leaf.node(), SmallVec::from_elem(entry.clone(), 1));
         leaf
@@ -272,7 +273,7 @@ impl VmapTrace {
             if stack.len() > depth {
                 continue;
             }
-            let _here = place::on(Some(node.device));
+            let _here = place::beside(node);
             let _from = origin::from(node, How::Copy);
             let entries = if inputs.iter().all(|entry| entry.axis.is_none()) {
                 node.outputs().into_iter().map(|array| Entry::new(array, None)).collect()

@@ -108,7 +108,7 @@ pub(crate) fn push(
         if ts.iter().all(Option::is_none) {
             continue;
         }
-        let _here = place::on(Some(node.device));
+        let _here = place::beside(node);
         let _from = origin::from(node, How::Derivative);
         let results = match &node.kind {
             NodeKind::Custom => derive::push(node, &ts)?,

@@ -50,7 +50,7 @@ pub use recorded::{Recorded, record};
 pub use resolve::resolve;
 pub use reverse::{Pullback, grad, value_and_grad, vjp};
 pub use stack::{Outside, any_active, effect, outside, unmapped};
-pub use traced::{Traced, closed, trace};
+pub use traced::{Traced, closed, trace, trace_at};
 pub use vmap::{Out, batch_size, out_axis, vmap, vmap_outs};
 
 /// A function of arrays.

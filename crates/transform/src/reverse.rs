@@ -191,7 +191,7 @@ pub(crate) fn pull(
         if gs.iter().all(Option::is_none) {
             continue;
         }
-        let _here = place::on(Some(node.device));
+        let _here = place::beside(node);
         let _from = origin::from(node, How::Derivative);
         let (inputs, custom) = node.history();
         let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();

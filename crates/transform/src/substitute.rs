@@ -123,7 +123,7 @@ fn rebuild_with(
     for node in order {
         let get = |x: &Array| known.get(&x.key()).cloned().unwrap_or_else(|| x.clone());
         let inputs: Inputs = node.with_inputs(|inputs| inputs.iter().map(get).collect());
-        let _here = place::on(Some(node.device));
+        let _here = place::beside(node);
         let _from = origin::from(node, How::Copy);
         let new: Outputs = match &node.kind {
             NodeKind::Alias => smallvec![inputs[0].alias(node.trace)],

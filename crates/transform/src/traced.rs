@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pullback_base::{Aval, Error, Result};
+use pullback_base::{Aval, Device, Error, Result};
 use pullback_core::custom::fence::after;
 use pullback_core::custom::{Call, CustomCall, Mapped, Offers, Owner, Rules, Value};
-use pullback_core::{Array, Inputs, Node, Outputs};
+use pullback_core::{Array, Inputs, Node, Outputs, place};
 
 use crate::custom::apart;
 use crate::custom::door::boundary;
@@ -50,16 +50,27 @@ struct Record {
 /// # Errors
 /// What `f` answers.
 pub fn trace(f: &Fun, avals: &[Aval]) -> Result<Traced> {
-    let (record, outs, captured) = run(f, avals)?;
+    trace_at(f, avals, &[])
+}
+
+/// As `trace`, for arguments that are placed on these devices; those that are not have `None`, or nothing at the end.
+///
+/// # Errors
+/// What `f` answers.
+pub fn trace_at(f: &Fun, avals: &[Aval], places: &[Option<Device>]) -> Result<Traced> {
+    let (record, outs, captured) = run(f, avals, places)?;
     Ok(Traced::over(record, outs, captured))
 }
 
 /// The record of `f`, its results, and what it captured.
-fn run(f: &Fun, avals: &[Aval]) -> Result<(Record, Vec<Array>, Vec<Array>)> {
+fn run(f: &Fun, avals: &[Aval], places: &[Option<Device>]) -> Result<(Record, Vec<Array>, Vec<Array>)> {
     let trace = stack::open(Kind::Compile);
     let number = trace.number;
-    let leaves: Vec<Array> =
-        avals.iter().map(|aval| Array::tracer(aval.clone(), "compile", number)).collect();
+    let leaf = |(i, aval): (usize, &Aval)| {
+        let _here = places.get(i).copied().flatten().map(place::placed);
+        Array::tracer(aval.clone(), "compile", number)
+    };
+    let leaves: Vec<Array> = avals.iter().enumerate().map(leaf).collect();
     let outs = f(&leaves);
     let effects = stack::take_effects(number);
     let outs = tied(outs?, &effects)?;
@@ -91,7 +102,7 @@ fn run(f: &Fun, avals: &[Aval]) -> Result<(Record, Vec<Array>, Vec<Array>)> {
 /// # Errors
 /// What `f` answers.
 pub fn closed(f: &Fun, avals: &[Aval]) -> Result<(Traced, Vec<Array>)> {
-    let (mut record, outs, captured) = run(f, avals)?;
+    let (mut record, outs, captured) = run(f, avals, &[])?;
     // A number may be that of a trace long closed: what depends on that alone is a constant.
     let depends = |array: &Array| stack::owner(array, |_| true).is_some();
     let found: Vec<Array> = captured.into_iter().filter(depends).collect();

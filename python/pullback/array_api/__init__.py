@@ -6,8 +6,12 @@ of results, where those of `pb` have MLX's; derivatives, `vmap` and `compile` go
 What is not as the standard has it:
 
 - there is no `complex128`: `dtypes()` lacks it, and what would be it is `complex64`;
-- an operation runs on the default device, wherever its operands were made;
 - a function whose result's shape is data (`nonzero`, `unique_all`, a mask as an index) computes its operand.
+
+Results are on the device of the operands, or on the one that `device=` names, and stay there: operators and
+subscripts of such arrays run on it too, whatever device is current.
+Two of them on different devices are a `ValueError`; `to_device` moves one.
+What functions of `pb` made is built for the device that is current, as in MLX, and joins what is placed.
 
 Integers default to `int32`, which is the type of indices too, and floats to `float32`.
 

@@ -33,7 +33,7 @@ class Info:
         return {"boolean indexing": True, "data-dependent shapes": True, "max dimensions": None}
 
     def default_device(self) -> Device:
-        """Where operations run."""
+        """Where arrays are made if nothing else is said."""
         return _core.default_device()
 
     def default_dtypes(self, *, device: Any = None) -> dict[str, Dtype]:

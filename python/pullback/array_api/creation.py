@@ -4,6 +4,7 @@ from typing import Any
 
 from pullback import _core
 from pullback._core import Dtype, array
+from pullback.array_api._placed import placed
 from pullback.array_api.data_types import astype
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@placed
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> array:
     """Return numbers, nested lists or another library's array as an array, which keeps the dtype it has.
 
@@ -52,6 +54,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         return _core.array(obj, dtype)
 
 
+@placed
 def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> array:
     """Return an array of the elements of anything with `__dlpack__`, copied unless they are this package's.
 
@@ -68,6 +71,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> a
         return _core.from_dlpack(x)
 
 
+@placed
 def arange(
     start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None, device: Any = None
 ) -> array:
@@ -81,6 +85,7 @@ def arange(
     return _core.arange(start, stop, step, dtype, stream=device)
 
 
+@placed
 def linspace(
     start: complex,
     stop: complex,
@@ -107,6 +112,7 @@ def linspace(
     return _core.linspace(start, stop, num, endpoint=endpoint, dtype=dtype, stream=device)
 
 
+@placed
 def eye(
     n_rows: int, n_cols: int | None = None, /, *, k: int = 0, dtype: Any = None, device: Any = None
 ) -> array:
@@ -119,6 +125,7 @@ def eye(
     return _core.eye(n_rows, n_cols, k, _core.float32 if dtype is None else dtype, stream=device)
 
 
+@placed
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     """Return an array of zeros.
 
@@ -128,6 +135,7 @@ def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     return _core.zeros(shape, dtype, stream=device)
 
 
+@placed
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     """Return an array of ones.
 
@@ -137,6 +145,7 @@ def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     return _core.ones(shape, dtype, stream=device)
 
 
+@placed
 def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     """Return an array of zeros: there are no elements without values.
 
@@ -146,6 +155,7 @@ def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> array:
     return zeros(shape, dtype=dtype, device=device)
 
 
+@placed
 def full(shape: Any, fill_value: complex, *, dtype: Any = None, device: Any = None) -> array:
     """Return an array of one number, with the default dtype of its kind.
 
@@ -156,10 +166,10 @@ def full(shape: Any, fill_value: complex, *, dtype: Any = None, device: Any = No
 
 
 def _like(x: array, fill_value: complex, dtype: Any, device: Any) -> array:
-    dtype, device = x.dtype if dtype is None else dtype, x.device if device is None else device
-    return _core.full(x.shape, fill_value, dtype, stream=device)
+    return _core.full(x.shape, fill_value, x.dtype if dtype is None else dtype, stream=device)
 
 
+@placed
 def full_like(x: array, /, fill_value: complex, *, dtype: Any = None, device: Any = None) -> array:
     """Return an array of one number, with the shape, dtype and device of another.
 
@@ -169,6 +179,7 @@ def full_like(x: array, /, fill_value: complex, *, dtype: Any = None, device: An
     return _like(x, fill_value, dtype, device)
 
 
+@placed
 def zeros_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     """Return zeros with the shape, dtype and device of another array.
 
@@ -178,6 +189,7 @@ def zeros_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     return _like(x, 0, dtype, device)
 
 
+@placed
 def ones_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     """Return ones with the shape, dtype and device of another array.
 
@@ -187,6 +199,7 @@ def ones_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     return _like(x, 1, dtype, device)
 
 
+@placed
 def empty_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     """Return zeros with the shape, dtype and device of another array.
 
@@ -196,6 +209,7 @@ def empty_like(x: array, /, *, dtype: Any = None, device: Any = None) -> array:
     return _like(x, 0, dtype, device)
 
 
+@placed
 def tril(x: array, /, *, k: int = 0) -> array:
     """Return matrices with zeros above a diagonal.
 
@@ -206,6 +220,7 @@ def tril(x: array, /, *, k: int = 0) -> array:
     return _core.tril(x, k)
 
 
+@placed
 def triu(x: array, /, *, k: int = 0) -> array:
     """Return matrices with zeros below a diagonal.
 
@@ -216,6 +231,7 @@ def triu(x: array, /, *, k: int = 0) -> array:
     return _core.triu(x, k)
 
 
+@placed
 def meshgrid(*arrays: array, indexing: str = "xy") -> list[array]:
     """Return the coordinates of a grid's points, one array for each axis.
 

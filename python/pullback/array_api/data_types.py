@@ -6,10 +6,12 @@ from typing import Any
 from pullback import _core
 from pullback._core import Dtype, array
 from pullback._dtypes import complexfloating, inexact, isdtype, issubdtype
+from pullback.array_api._placed import placed
 
 __all__ = ["astype", "can_cast", "finfo", "iinfo", "isdtype", "result_type"]
 
 
+@placed
 def astype(x: array, dtype: Any, /, *, copy: bool = True, device: Any = None) -> array:
     """Return the elements as another dtype; complex numbers do not become real ones, which `real` is for.
 

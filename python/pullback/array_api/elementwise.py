@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pullback import _core
 from pullback._core import array
 from pullback._dtypes import complexfloating, integer, issubdtype
+from pullback.array_api._placed import placed
 from pullback.array_api.data_types import result_type
 
 __all__ = [
@@ -96,7 +97,7 @@ def _unary(name: str, function: Unary) -> Unary:
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = _documented(name, function)
-    return call
+    return placed(call)
 
 
 def _binary(name: str, function: Callable[..., array]) -> Binary:
@@ -105,7 +106,7 @@ def _binary(name: str, function: Callable[..., array]) -> Binary:
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = _documented(name, function)
-    return call
+    return placed(call)
 
 
 abs = _unary("abs", _core.abs)
@@ -172,6 +173,7 @@ tanh = _unary("tanh", _core.tanh)
 trunc = _unary("trunc", _core.trunc)
 
 
+@placed
 def clip(x: array, /, min: array | float | None = None, max: array | float | None = None) -> array:
     """Return the elements, those below `min` and above `max` replaced by these, in their own dtype.
 
@@ -201,6 +203,7 @@ def _pair(x1: array | float, x2: array | float) -> tuple[array, array]:
     return first, second
 
 
+@placed
 def signbit(x: array, /) -> array:
     """Return where the sign is negative, that of zeros and NaNs too.
 
@@ -210,6 +213,7 @@ def signbit(x: array, /) -> array:
     return _core.less(_bits(x), 0)
 
 
+@placed
 def copysign(x1: array | float, x2: array | float, /) -> array:
     """Return the sizes of the first with the signs of the second.
 
@@ -221,6 +225,7 @@ def copysign(x1: array | float, x2: array | float, /) -> array:
     return _core.where(signbit(sign), -size, size)
 
 
+@placed
 def hypot(x1: array | float, x2: array | float, /) -> array:
     """Return the square root of the sum of squares, which overflows only where the result does.
 
@@ -236,6 +241,7 @@ def hypot(x1: array | float, x2: array | float, /) -> array:
     return _core.where(_core.logical_or(_core.isinf(x), _core.isinf(y)), _core.abs(float("inf")), found)
 
 
+@placed
 def nextafter(x1: array | float, x2: array | float, /) -> array:
     """Return the floats next to the first on the way to the second.
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pullback._core import array
 from pullback._core import fft as _fft
+from pullback.array_api._placed import placed
 
 __all__ = [
     "fft",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 
+@placed
 def fft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return the Fourier transform along an axis, of `n` numbers.
 
@@ -33,6 +35,7 @@ def fft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backw
     return _fft.fft(x, n, axis, norm)
 
 
+@placed
 def ifft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return the inverse Fourier transform along an axis, of `n` numbers.
 
@@ -42,6 +45,7 @@ def ifft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     return _fft.ifft(x, n, axis, norm)
 
 
+@placed
 def rfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return the half of the Fourier transform of real numbers that says all, of `n` numbers.
 
@@ -51,6 +55,7 @@ def rfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     return _fft.rfft(x, n, axis, norm)
 
 
+@placed
 def irfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return real numbers from half of their Fourier transform, of `n` numbers.
 
@@ -60,6 +65,7 @@ def irfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     return _fft.irfft(x, n, axis, norm)
 
 
+@placed
 def hfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return the Fourier transform, which is real, of numbers of which half says all, of `n` numbers.
 
@@ -69,6 +75,7 @@ def hfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "back
     return _fft.hfft(x, n, axis, norm)
 
 
+@placed
 def ihfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> array:
     """Return half of the inverse Fourier transform of real numbers, of `n` numbers.
 
@@ -78,6 +85,7 @@ def ihfft(x: array, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     return _fft.ihfft(x, n, axis, norm)
 
 
+@placed
 def fftn(
     x: array,
     /,
@@ -94,6 +102,7 @@ def fftn(
     return _fft.fftn(x, s, axes, norm)
 
 
+@placed
 def ifftn(
     x: array,
     /,
@@ -110,6 +119,7 @@ def ifftn(
     return _fft.ifftn(x, s, axes, norm)
 
 
+@placed
 def rfftn(
     x: array,
     /,
@@ -126,6 +136,7 @@ def rfftn(
     return _fft.rfftn(x, s, axes, norm)
 
 
+@placed
 def irfftn(
     x: array,
     /,
@@ -142,6 +153,7 @@ def irfftn(
     return _fft.irfftn(x, s, axes, norm)
 
 
+@placed
 def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> array:
     """Return the frequencies of a transform's elements, for samples at a distance of `d`.
 
@@ -152,6 +164,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None)
     return found if dtype is None else found.astype(dtype, stream=device)
 
 
+@placed
 def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> array:
     """Return the frequencies of the elements of half a transform, for samples at a distance of `d`.
 
@@ -162,6 +175,7 @@ def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None
     return found if dtype is None else found.astype(dtype, stream=device)
 
 
+@placed
 def fftshift(x: array, /, *, axes: int | Sequence[int] | None = None) -> array:
     """Return the array with the zero frequency moved to the middle.
 
@@ -171,6 +185,7 @@ def fftshift(x: array, /, *, axes: int | Sequence[int] | None = None) -> array:
     return _fft.fftshift(x, axes)
 
 
+@placed
 def ifftshift(x: array, /, *, axes: int | Sequence[int] | None = None) -> array:
     """Return the array with the zero frequency moved back to the front.
 

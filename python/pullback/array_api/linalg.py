@@ -7,6 +7,7 @@ from pullback import _core
 from pullback._core import array
 from pullback._core import linalg as _linalg
 from pullback.array_api import reductions
+from pullback.array_api._placed import placed
 from pullback.array_api.data_types import result_type
 from pullback.array_api.manipulation import Axes
 
@@ -66,6 +67,7 @@ class SVDResult(NamedTuple):
     Vh: array
 
 
+@placed
 def cholesky(x: array, /, *, upper: bool = False) -> array:
     """Return the triangle whose product with its conjugate transpose is the matrix.
 
@@ -75,6 +77,7 @@ def cholesky(x: array, /, *, upper: bool = False) -> array:
     return _linalg.cholesky(x, upper)
 
 
+@placed
 def cross(x1: array, x2: array, /, *, axis: int = -1) -> array:
     """Return the cross products of vectors of three elements.
 
@@ -86,6 +89,7 @@ def cross(x1: array, x2: array, /, *, axis: int = -1) -> array:
     return _linalg.cross(x1, x2, axis)
 
 
+@placed
 def det(x: array, /) -> array:
     """Return the determinants.
 
@@ -95,6 +99,7 @@ def det(x: array, /) -> array:
     return _linalg.det(x)
 
 
+@placed
 def diagonal(x: array, /, *, offset: int = 0) -> array:
     """Return the elements on a diagonal.
 
@@ -104,6 +109,7 @@ def diagonal(x: array, /, *, offset: int = 0) -> array:
     return _linalg.diagonal(x, offset=offset)
 
 
+@placed
 def eigh(x: array, /) -> EighResult:
     """Return the eigenvalues and eigenvectors of matrices that are equal to their conjugate transposes.
 
@@ -113,6 +119,7 @@ def eigh(x: array, /) -> EighResult:
     return EighResult(*_linalg.eigh(x))
 
 
+@placed
 def eigvalsh(x: array, /) -> array:
     """Return the eigenvalues of matrices that are equal to their conjugate transposes.
 
@@ -122,6 +129,7 @@ def eigvalsh(x: array, /) -> array:
     return _linalg.eigvalsh(x)
 
 
+@placed
 def inv(x: array, /) -> array:
     """Return the inverses.
 
@@ -131,6 +139,7 @@ def inv(x: array, /) -> array:
     return _linalg.inv(x)
 
 
+@placed
 def matmul(x1: array, x2: array, /) -> array:
     """Return the products of matrices, or of a vector where an operand has one axis.
 
@@ -140,6 +149,7 @@ def matmul(x1: array, x2: array, /) -> array:
     return _core.matmul(x1, x2)
 
 
+@placed
 def matrix_norm(x: array, /, *, keepdims: bool = False, ord: float | str | None = "fro") -> array:
     """Return norms of matrices.
 
@@ -149,6 +159,7 @@ def matrix_norm(x: array, /, *, keepdims: bool = False, ord: float | str | None 
     return _linalg.matrix_norm(x, keepdims=keepdims, ord="fro" if ord is None else ord)
 
 
+@placed
 def matrix_power(x: array, n: int, /) -> array:
     """Return the matrices multiplied with themselves.
 
@@ -158,6 +169,7 @@ def matrix_power(x: array, n: int, /) -> array:
     return _linalg.matrix_power(x, n)
 
 
+@placed
 def matrix_rank(x: array, /, *, rtol: float | array | None = None) -> array:
     """Return how many singular values are above `rtol` times the largest.
 
@@ -167,6 +179,7 @@ def matrix_rank(x: array, /, *, rtol: float | array | None = None) -> array:
     return _linalg.matrix_rank(x, rtol=rtol)
 
 
+@placed
 def matrix_transpose(x: array, /) -> array:
     """Return the array with its last two axes exchanged.
 
@@ -176,6 +189,7 @@ def matrix_transpose(x: array, /) -> array:
     return _linalg.matrix_transpose(x)
 
 
+@placed
 def outer(x1: array, x2: array, /) -> array:
     """Return the products of all pairs of elements of two vectors.
 
@@ -186,6 +200,7 @@ def outer(x1: array, x2: array, /) -> array:
     return _linalg.outer(x1, x2)
 
 
+@placed
 def pinv(x: array, /, *, rtol: float | array | None = None) -> array:
     """Return the pseudo-inverses, for which smaller singular values are zeros.
 
@@ -195,6 +210,7 @@ def pinv(x: array, /, *, rtol: float | array | None = None) -> array:
     return _linalg.pinv(x, rtol)
 
 
+@placed
 def qr(x: array, /, *, mode: str = "reduced") -> QRResult:
     """Return the matrices as products of orthonormal columns and an upper triangle.
 
@@ -204,6 +220,7 @@ def qr(x: array, /, *, mode: str = "reduced") -> QRResult:
     return QRResult(*_linalg.qr(x, mode))
 
 
+@placed
 def slogdet(x: array, /) -> SlogdetResult:
     """Return the signs of determinants and the logarithms of their absolute values.
 
@@ -213,6 +230,7 @@ def slogdet(x: array, /) -> SlogdetResult:
     return SlogdetResult(*_linalg.slogdet(x))
 
 
+@placed
 def solve(x1: array, x2: array, /) -> array:
     """Return what matrices are to be multiplied with to give the second operand, a vector if it has one axis.
 
@@ -225,6 +243,7 @@ def solve(x1: array, x2: array, /) -> array:
     return _linalg.solve(x1, x2[:, None])[..., 0]
 
 
+@placed
 def svd(x: array, /, *, full_matrices: bool = True) -> SVDResult:
     """Return the singular values of matrices, and the vectors of both sides.
 
@@ -234,6 +253,7 @@ def svd(x: array, /, *, full_matrices: bool = True) -> SVDResult:
     return SVDResult(*_linalg.svd(x, True, full_matrices))
 
 
+@placed
 def svdvals(x: array, /) -> array:
     """Return the singular values, descending.
 
@@ -243,6 +263,7 @@ def svdvals(x: array, /) -> array:
     return _linalg.svdvals(x)
 
 
+@placed
 def tensordot(x1: array, x2: array, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> array:
     """Return the sum of products over some axes of both.
 
@@ -252,6 +273,7 @@ def tensordot(x1: array, x2: array, /, *, axes: int | tuple[Sequence[int], Seque
     return _core.tensordot(x1, x2, axes)
 
 
+@placed
 def trace(x: array, /, *, offset: int = 0, dtype: Any = None) -> array:
     """Return the sums of a diagonal, in the dtype of `sum`.
 
@@ -261,6 +283,7 @@ def trace(x: array, /, *, offset: int = 0, dtype: Any = None) -> array:
     return reductions.sum(diagonal(x, offset=offset), axis=-1, dtype=dtype)
 
 
+@placed
 def vecdot(x1: array, x2: array, /, *, axis: int = -1) -> array:
     """Return the sums of products along an axis, of the first's conjugates.
 
@@ -271,6 +294,7 @@ def vecdot(x1: array, x2: array, /, *, axis: int = -1) -> array:
     return _core.vecdot(x1, x2, axis=axis).astype(result_type(x1, x2))
 
 
+@placed
 def vector_norm(x: array, /, *, axis: Axes | None = None, keepdims: bool = False, ord: float = 2) -> array:
     """Return norms of vectors.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pullback import _core
 from pullback._core import array
 from pullback.array_api._info import INDEX
+from pullback.array_api._placed import placed
 
 __all__ = [
     "broadcast_arrays",
@@ -29,6 +30,7 @@ __all__ = [
 Axes = int | tuple[int, ...]
 
 
+@placed
 def broadcast_arrays(*arrays: array) -> list[array]:
     """Return arrays of one shape, to which all are broadcast.
 
@@ -38,6 +40,7 @@ def broadcast_arrays(*arrays: array) -> list[array]:
     return list(_core.broadcast_arrays(*arrays))
 
 
+@placed
 def broadcast_to(x: array, /, shape: tuple[int, ...]) -> array:
     """Return the array repeated along new axes and those of size 1.
 
@@ -48,6 +51,7 @@ def broadcast_to(x: array, /, shape: tuple[int, ...]) -> array:
     return _core.broadcast_to(x, shape)
 
 
+@placed
 def concat(arrays: Sequence[array], /, *, axis: int | None = 0) -> array:
     """Return arrays joined along an axis, or their elements in one row for `axis=None`.
 
@@ -57,6 +61,7 @@ def concat(arrays: Sequence[array], /, *, axis: int | None = 0) -> array:
     return _core.concatenate(list(arrays), axis)
 
 
+@placed
 def expand_dims(x: array, /, axis: Axes = 0) -> array:
     """Return the array with axes of size 1 put in.
 
@@ -66,6 +71,7 @@ def expand_dims(x: array, /, axis: Axes = 0) -> array:
     return _core.expand_dims(x, axis)
 
 
+@placed
 def flip(x: array, /, *, axis: Axes | None = None) -> array:
     """Return the elements in reverse order along some axes, or all.
 
@@ -75,6 +81,7 @@ def flip(x: array, /, *, axis: Axes | None = None) -> array:
     return _core.flip(x, axis)
 
 
+@placed
 def moveaxis(x: array, source: Axes, destination: Axes, /) -> array:
     """Return the array with some axes at other places, the rest in their order.
 
@@ -96,6 +103,7 @@ def moveaxis(x: array, source: Axes, destination: Axes, /) -> array:
     return _core.transpose(x, [places[to] if to in places else next(rest) for to in range(x.ndim)])
 
 
+@placed
 def permute_dims(x: array, /, axes: tuple[int, ...]) -> array:
     """Return the array with its axes in another order.
 
@@ -105,6 +113,7 @@ def permute_dims(x: array, /, axes: tuple[int, ...]) -> array:
     return _core.transpose(x, axes)
 
 
+@placed
 def repeat(x: array, repeats: int | array, /, *, axis: int | None = None) -> array:
     """Return every element or slice some times over; an array of numbers of times is computed for it.
 
@@ -122,6 +131,7 @@ def repeat(x: array, repeats: int | array, /, *, axis: int | None = None) -> arr
     return _core.take(x, _core.array(chosen, INDEX), axis)
 
 
+@placed
 def reshape(x: array, /, shape: tuple[int, ...], *, copy: bool | None = None) -> array:
     """Return the elements in another shape, of which one size may be -1. Nothing is ever copied.
 
@@ -132,6 +142,7 @@ def reshape(x: array, /, shape: tuple[int, ...], *, copy: bool | None = None) ->
     return _core.reshape(x, shape)
 
 
+@placed
 def roll(x: array, /, shift: Axes, *, axis: Axes | None = None) -> array:
     """Return the elements moved along some axes, what falls off at an end coming in at the other.
 
@@ -141,6 +152,7 @@ def roll(x: array, /, shift: Axes, *, axis: Axes | None = None) -> array:
     return _core.roll(x, shift, axis)
 
 
+@placed
 def squeeze(x: array, /, axis: Axes) -> array:
     """Return the array without these axes, whose size is 1.
 
@@ -150,6 +162,7 @@ def squeeze(x: array, /, axis: Axes) -> array:
     return _core.squeeze(x, axis)
 
 
+@placed
 def stack(arrays: Sequence[array], /, *, axis: int = 0) -> array:
     """Return arrays joined along a new axis.
 
@@ -160,6 +173,7 @@ def stack(arrays: Sequence[array], /, *, axis: int = 0) -> array:
     return _core.stack(list(arrays), axis)
 
 
+@placed
 def take(x: array, indices: array, /, *, axis: int | None = None) -> array:
     """Return slices by number along an axis, which may be left out where there is one.
 
@@ -171,6 +185,7 @@ def take(x: array, indices: array, /, *, axis: int | None = None) -> array:
     return _core.take(x, indices, 0 if axis is None else axis)
 
 
+@placed
 def take_along_axis(x: array, indices: array, /, *, axis: int = -1) -> array:
     """Return elements by number along an axis, other ones at every place of the rest.
 
@@ -181,6 +196,7 @@ def take_along_axis(x: array, indices: array, /, *, axis: int = -1) -> array:
     return _core.take_along_axis(x, indices, axis)
 
 
+@placed
 def tile(x: array, repetitions: tuple[int, ...], /) -> array:
     """Return the array set side by side along every axis.
 
@@ -190,6 +206,7 @@ def tile(x: array, repetitions: tuple[int, ...], /) -> array:
     return _core.tile(x, repetitions)
 
 
+@placed
 def unstack(x: array, /, *, axis: int = 0) -> tuple[array, ...]:
     """Return the slices along an axis.
 
@@ -199,6 +216,7 @@ def unstack(x: array, /, *, axis: int = 0) -> tuple[array, ...]:
     return tuple(_core.unstack(x, axis=axis))
 
 
+@placed
 def where(condition: array, x1: array | complex, x2: array | complex, /) -> array:
     """Return elements of the first where the condition is true, of the second elsewhere.
 

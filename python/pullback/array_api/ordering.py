@@ -3,6 +3,7 @@
 from pullback import _core, counts
 from pullback._core import array
 from pullback.array_api._info import INDEX
+from pullback.array_api._placed import placed
 
 __all__ = [
     "argmax",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 
+@placed
 def argmax(x: array, /, *, axis: int | None = None, keepdims: bool = False) -> array:
     """Return where the largest element is first: in the flattened array, or along an axis.
 
@@ -28,6 +30,7 @@ def argmax(x: array, /, *, axis: int | None = None, keepdims: bool = False) -> a
     return _core.argmax(x, axis, keepdims).astype(INDEX)
 
 
+@placed
 def argmin(x: array, /, *, axis: int | None = None, keepdims: bool = False) -> array:
     """Return where the smallest element is first: in the flattened array, or along an axis.
 
@@ -37,6 +40,7 @@ def argmin(x: array, /, *, axis: int | None = None, keepdims: bool = False) -> a
     return _core.argmin(x, axis, keepdims).astype(INDEX)
 
 
+@placed
 def argsort(x: array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> array:
     """Return the positions that sort along an axis; equal elements stay in their order.
 
@@ -50,6 +54,7 @@ def argsort(x: array, /, *, axis: int = -1, descending: bool = False, stable: bo
     return x.shape[axis] - 1 - order
 
 
+@placed
 def sort(x: array, /, *, axis: int = -1, descending: bool = False, stable: bool = True) -> array:
     """Return the elements in order along an axis.
 
@@ -60,6 +65,7 @@ def sort(x: array, /, *, axis: int = -1, descending: bool = False, stable: bool 
     return _core.flip(order, axis) if descending else order
 
 
+@placed
 def count_nonzero(x: array, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> array:
     """Return how many elements are not zero.
 
@@ -69,6 +75,7 @@ def count_nonzero(x: array, /, *, axis: int | tuple[int, ...] | None = None, kee
     return _core.count_nonzero(x, axis=axis, keepdims=keepdims).astype(INDEX)
 
 
+@placed
 def nonzero(x: array, /) -> tuple[array, ...]:
     """Return where the elements that are not zero are, an array for every axis.
 
@@ -78,6 +85,7 @@ def nonzero(x: array, /) -> tuple[array, ...]:
     return tuple(place.astype(INDEX) for place in counts.nonzero(x))
 
 
+@placed
 def searchsorted(
     x1: array, x2: array | float, /, *, side: str = "left", sorter: array | None = None
 ) -> array:
@@ -91,6 +99,7 @@ def searchsorted(
     return _core.searchsorted(x1, x2, side).astype(INDEX)
 
 
+@placed
 def unique_all(x: array, /) -> counts.UniqueAll:
     """Return the distinct elements, where each is first, which of them every element is, and their counts.
 
@@ -101,6 +110,7 @@ def unique_all(x: array, /) -> counts.UniqueAll:
     return counts.UniqueAll(values, *(number.astype(INDEX) for number in numbers))
 
 
+@placed
 def unique_counts(x: array, /) -> counts.UniqueCounts:
     """Return the distinct elements and their counts.
 
@@ -111,6 +121,7 @@ def unique_counts(x: array, /) -> counts.UniqueCounts:
     return counts.UniqueCounts(values, number.astype(INDEX))
 
 
+@placed
 def unique_inverse(x: array, /) -> counts.UniqueInverse:
     """Return the distinct elements, and which of them every element is.
 
@@ -121,6 +132,7 @@ def unique_inverse(x: array, /) -> counts.UniqueInverse:
     return counts.UniqueInverse(values, inverse.astype(INDEX))
 
 
+@placed
 def unique_values(x: array, /) -> array:
     """Return the distinct elements in order.
 

@@ -5,6 +5,7 @@ from typing import Any
 from pullback import _core
 from pullback._core import Dtype, array
 from pullback._dtypes import issubdtype, signedinteger, unsignedinteger
+from pullback.array_api._placed import placed
 from pullback.array_api.manipulation import Axes
 
 __all__ = [
@@ -40,6 +41,7 @@ def _kept(found: array, dtype: Dtype) -> array:
     return found if found.dtype == dtype else found.astype(dtype)
 
 
+@placed
 def all(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> array:
     """Return whether every element is true.
 
@@ -49,6 +51,7 @@ def all(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> arr
     return _core.all(x, axis, keepdims)
 
 
+@placed
 def any(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> array:
     """Return whether an element is true.
 
@@ -58,6 +61,7 @@ def any(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> arr
     return _core.any(x, axis, keepdims)
 
 
+@placed
 def max(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> array:
     """Return the largest element.
 
@@ -67,6 +71,7 @@ def max(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> arr
     return _core.max(x, axis, keepdims)
 
 
+@placed
 def min(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> array:
     """Return the smallest element.
 
@@ -76,6 +81,7 @@ def min(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> arr
     return _core.min(x, axis, keepdims)
 
 
+@placed
 def mean(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> array:
     """Return the mean.
 
@@ -85,6 +91,7 @@ def mean(x: array, /, *, axis: Axes | None = None, keepdims: bool = False) -> ar
     return _core.mean(x, axis, keepdims)
 
 
+@placed
 def var(x: array, /, *, axis: Axes | None = None, correction: float = 0.0, keepdims: bool = False) -> array:
     """Return the variance, the sum of squares divided by the number of elements less `correction`.
 
@@ -94,6 +101,7 @@ def var(x: array, /, *, axis: Axes | None = None, correction: float = 0.0, keepd
     return _core.var(x, axis, keepdims, correction)
 
 
+@placed
 def std(x: array, /, *, axis: Axes | None = None, correction: float = 0.0, keepdims: bool = False) -> array:
     """Return the root of the variance.
 
@@ -103,6 +111,7 @@ def std(x: array, /, *, axis: Axes | None = None, correction: float = 0.0, keepd
     return _core.std(x, axis, keepdims, correction)
 
 
+@placed
 def sum(x: array, /, *, axis: Axes | None = None, dtype: Any = None, keepdims: bool = False) -> array:
     """Return the sum.
 
@@ -113,6 +122,7 @@ def sum(x: array, /, *, axis: Axes | None = None, dtype: Any = None, keepdims: b
     return _kept(_core.sum(x, axis, keepdims), x.dtype)
 
 
+@placed
 def prod(x: array, /, *, axis: Axes | None = None, dtype: Any = None, keepdims: bool = False) -> array:
     """Return the product.
 
@@ -137,6 +147,7 @@ def _running(op: str, function: Any, x: array, axis: int | None, dtype: Any, fir
     return _core.concatenate([_core.full(shape, first, x.dtype), found], axis)
 
 
+@placed
 def cumulative_sum(
     x: array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> array:
@@ -148,6 +159,7 @@ def cumulative_sum(
     return _running("cumulative_sum", _core.cumsum, x, axis, dtype, 0 if include_initial else None)
 
 
+@placed
 def cumulative_prod(
     x: array, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
 ) -> array:
@@ -159,6 +171,7 @@ def cumulative_prod(
     return _running("cumulative_prod", _core.cumprod, x, axis, dtype, 1 if include_initial else None)
 
 
+@placed
 def diff(
     x: array, /, *, axis: int = -1, n: int = 1, prepend: array | None = None, append: array | None = None
 ) -> array:

@@ -30,7 +30,15 @@ pub fn binary(op: &'static OpDef, x: &Array, y: &Array) -> Result<Array> {
     if x.aval() == y.aval() && op.dtypes.has(x.dtype()) {
         return Array::apply(op, Params::None, &[x, y]);
     }
-    let dtype = lift(op, promote(x.dtype(), y.dtype()))?;
+    let common = promote(x.dtype(), y.dtype());
+    let dtype = op.dtypes.lift(common).ok_or_else(|| {
+        let want = format!("[{}] expected {}, got", op.name, op.dtypes.words());
+        // Of two integers of 64 bits one without a sign makes a float: it is no operand's own type.
+        match [x, y].into_iter().all(|x| op.dtypes.lift(x.dtype()).is_some()) {
+            true => Error::type_(format!("{want} {} and {}, which meet in {common}", x.dtype(), y.dtype())),
+            false => Error::type_(format!("{want} {common}")),
+        }
+    })?;
     let to = shape::broadcast(op.name, &[x.shape(), y.shape()])?;
     let fit = |x: &Array| broadcast_to(&cast(x, dtype)?, &to);
     Array::apply(op, Params::None, &[&fit(x)?, &fit(y)?])

@@ -30,7 +30,8 @@ pub fn digitize(x: &Array, bins: &Array, side: Side) -> Result<Array> {
 /// first value, behind the last point `right`, or the last value. `xp` ascends.
 ///
 /// # Errors
-/// `Value` for points that are no two sequences of one length, `Type` for complex places.
+/// `Value` for points that are no two sequences of one length, `Type` for complex places, or complex ends
+/// beside real points.
 pub fn interp(
     x: &Array,
     xp: &Array,
@@ -47,6 +48,15 @@ pub fn interp(
     let dtype = inexact(promote(x.dtype(), xp.dtype()));
     if dtype.kind() == Kind::Complex {
         return Err(Error::type_(format!("[interp] expected real x and xp, got {dtype}")));
+    }
+    for (name, value) in [("left", left), ("right", right)] {
+        let Some(value) = value.filter(|value| value.dtype().kind() > promote(dtype, fp.dtype()).kind())
+        else {
+            continue;
+        };
+        let text =
+            format!("[interp] expected {name} of a real type beside real points, got {}", value.dtype());
+        return Err(Error::type_(text));
     }
     let (x, xp) = (cast(x, dtype)?, cast(xp, dtype)?);
     let fp = cast(fp, promote(dtype, fp.dtype()))?;

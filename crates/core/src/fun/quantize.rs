@@ -104,7 +104,11 @@ impl Scheme {
                 format!("[{}] expected no global scale in mode '{name}': nvfp4 alone has one", self.op);
             return Err(Error::value(text));
         }
-        if scale.size() != 1 || scale.dtype() != Dtype::F32 {
+        if scale.dtype() != Dtype::F32 {
+            let got = scale.aval();
+            return Err(Error::type_(format!("[{}] expected a global scale of float32, got {got}", self.op)));
+        }
+        if scale.size() != 1 {
             return Err(self.error("one float32 as a global scale", scale));
         }
         Ok(())
@@ -133,6 +137,13 @@ impl Scheme {
             }
             Some(_) if !affine => {
                 return Err(Error::value(format!("[{}] expected no biases in mode '{name}'", self.op)));
+            }
+            Some(biases) if biases.dtype() != scales.dtype() => {
+                let got = format!("{} and {}", scales.aval(), biases.aval());
+                return Err(Error::type_(format!(
+                    "[{}] expected scales and biases of one type, got {got}",
+                    self.op
+                )));
             }
             Some(biases) if biases.aval() != scales.aval() => {
                 let avals = [scales.aval(), biases.aval()];
@@ -317,7 +328,8 @@ pub fn dequantize(
 pub(super) fn met(op: &str, x: &Array, q: &Quantized) -> Result<Dtype> {
     let dtype = if q.biases.is_some() { promote(x.dtype(), q.scales.dtype()) } else { x.dtype() };
     if dtype.kind() != Kind::Float {
-        return Err(Error::type_(format!("[{op}] expected x of a float type, got {}", x.aval())));
+        let (name, got) = if x.dtype() == dtype { ("x", x) } else { ("scales", &q.scales) };
+        return Err(Error::type_(format!("[{op}] expected {name} of a float type, got {}", got.aval())));
     }
     Ok(dtype)
 }

@@ -21,11 +21,21 @@ pub fn key(seed: u64) -> Result<Array> {
 }
 
 fn checked(op: &str, key: &Array) -> Result<()> {
-    if key.dtype() == Dtype::U32 && key.shape()[..] == [2] {
-        return Ok(());
+    let text = || format!("[random.{op}] expected a key of two uint32, got {}; use random.key", key.aval());
+    if key.dtype() != Dtype::U32 {
+        return Err(Error::type_(text()));
     }
-    let text = format!("[random.{op}] expected a key of two uint32, got {}; use random.key", key.aval());
-    Err(Error::value(text))
+    if key.shape()[..] == [2] { Ok(()) } else { Err(Error::value(text())) }
+}
+
+/// Parameters of a distribution of real numbers: what is imaginary of them would be lost.
+fn real(op: &str, name: &str, x: &Array) -> Result<()> {
+    match x.dtype().kind() {
+        Kind::Complex => {
+            Err(Error::type_(format!("[random.{op}] expected a real {name}, got {}", x.dtype())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `count` keys from one.
@@ -72,6 +82,8 @@ fn unit(shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
 /// `Type` for a type that is not float, `Value` for bounds that do not broadcast or what is no key.
 pub fn uniform(low: &Array, high: &Array, shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
     float("uniform", dtype)?;
+    real("uniform", "low", low)?;
+    real("uniform", "high", high)?;
     let wide = shape::broadcast("random.uniform", &[shape, low.shape(), high.shape()])?;
     if wide != *shape {
         let text =
@@ -103,7 +115,11 @@ fn symmetric(shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
 }
 
 /// `loc + scale x`
-fn placed(x: Array, loc: Option<&Array>, scale: Option<&Array>) -> Result<Array> {
+fn placed(op: &str, x: Array, loc: Option<&Array>, scale: Option<&Array>) -> Result<Array> {
+    if x.dtype() != Dtype::C64 {
+        loc.map_or(Ok(()), |loc| real(op, "loc", loc))?;
+        scale.map_or(Ok(()), |scale| real(op, "scale", scale))?;
+    }
     let x = match scale {
         Some(scale) => multiply(&x, &cast(scale, x.dtype())?)?,
         None => x,
@@ -131,11 +147,11 @@ pub fn normal(
         let part =
             |at: usize| super::reshape(&super::narrow(&parts, parts.ndim() - 1, at, 1)?, shape.clone());
         let turn = Array::scalar(Scalar::Complex(0., 1.), dtype);
-        return placed(add(&part(0)?, &multiply(&part(1)?, &turn)?)?, loc, scale);
+        return placed("normal", add(&part(0)?, &multiply(&part(1)?, &turn)?)?, loc, scale);
     }
     float("normal", dtype)?;
     let x = super::erfinv(&symmetric(shape, dtype, key)?)?;
-    placed(multiply(&x, &x.weak(SQRT_2))?, loc, scale)
+    placed("normal", multiply(&x, &x.weak(SQRT_2))?, loc, scale)
 }
 
 /// Numbers of the Laplace distribution.
@@ -152,7 +168,7 @@ pub fn laplace(
     float("laplace", dtype)?;
     let x = symmetric(shape, dtype, key)?;
     let x = multiply(&super::sign(&x)?, &super::log1p(&super::negative(&super::abs(&x)?)?)?)?;
-    placed(x, loc, scale)
+    placed("laplace", x, loc, scale)
 }
 
 /// Normally distributed numbers between `low` and `high`.
@@ -167,6 +183,8 @@ pub fn truncated_normal(
     key: &Array,
 ) -> Result<Array> {
     float("truncated_normal", dtype)?;
+    real("truncated_normal", "lower", low)?;
+    real("truncated_normal", "upper", high)?;
     let (low, high) = (cast(low, dtype)?, cast(high, dtype)?);
     let share = |x: &Array| super::erf(&super::divide(x, &x.weak(SQRT_2))?);
     let x = super::erfinv(&uniform(&share(&low)?, &share(&high)?, shape, dtype, key)?)?;
@@ -178,6 +196,7 @@ pub fn truncated_normal(
 /// # Errors
 /// `Value` for a `p` that does not broadcast or what is no key.
 pub fn bernoulli(p: &Array, shape: &Shape, key: &Array) -> Result<Array> {
+    real("bernoulli", "p", p)?;
     if shape::broadcast("random.bernoulli", &[shape, p.shape()])? != *shape {
         let text = format!("[random.bernoulli] expected p that broadcasts to {shape}, got {}", p.aval());
         return Err(Error::value(text));
@@ -188,14 +207,32 @@ pub fn bernoulli(p: &Array, shape: &Shape, key: &Array) -> Result<Array> {
 /// Integers from `low` up to and without `high`.
 ///
 /// # Errors
-/// As `uniform`; `Type` for a type that is not an integer's.
+/// As `uniform`; `Type` for a type that is not an integer's, `Value` for bounds that it does not hold.
 pub fn randint(low: &Array, high: &Array, shape: &Shape, dtype: Dtype, key: &Array) -> Result<Array> {
     if !dtype.is_integer() {
         return Err(Error::type_(format!("[random.randint] expected an integer type, got {dtype}")));
     }
+    real("randint", "low", low)?;
+    real("randint", "high", high)?;
+    held(dtype, low, 0.)?;
+    held(dtype, high, 1.)?;
     let (low, high) = (cast(low, Dtype::F32)?, cast(high, Dtype::F32)?);
     let x = super::floor(&uniform(&low, &high, shape, Dtype::F32, key)?)?;
     cast(&maximum(&minimum(&x, &subtract(&high, &high.weak(1.))?)?, &low)?, dtype)
+}
+
+/// Refuses a bound, where it is known, of which `dtype` does not hold the numbers within `past` of it.
+fn held(dtype: Dtype, bound: &Array, past: f64) -> Result<()> {
+    let Some(value) = bound.as_const().map(Scalar::real) else { return Ok(()) };
+    let bits = 8 * dtype.size() as i32;
+    let (low, high) = match dtype.kind() {
+        Kind::Unsigned => (0., 2f64.powi(bits)),
+        _ => (-(2f64.powi(bits - 1)), 2f64.powi(bits - 1)),
+    };
+    if value >= low && value < high + past {
+        return Ok(());
+    }
+    Err(Error::value(format!("[random.randint] expected bounds that {dtype} holds, got {value}")))
 }
 
 /// Numbers of the standard Gumbel distribution.
@@ -224,6 +261,7 @@ pub enum Draws {
 /// # Errors
 /// `Value` for an axis that does not exist, a shape that does not fit, or what is no key.
 pub fn categorical(logits: &Array, axis: isize, draws: &Draws, key: &Array) -> Result<Array> {
+    real("categorical", "logits", logits)?;
     let axis = shape::axis("random.categorical", axis, logits.ndim())?;
     let (logits, to) = match draws {
         Draws::One => (logits.clone(), logits.shape().without(axis)),
@@ -278,6 +316,8 @@ pub fn multivariate_normal(
     if dtype != Dtype::F32 {
         return Err(Error::type_(format!("[{op}] expected float32, got {dtype}: cast the numbers")));
     }
+    real("multivariate_normal", "mean", mean)?;
+    real("multivariate_normal", "cov", cov)?;
     let n = mean.shape().last().copied();
     let fits = |n: usize| cov.ndim() >= 2 && cov.shape()[cov.ndim() - 2..] == [n, n];
     let Some(n) = n.filter(|&n| fits(n)) else {

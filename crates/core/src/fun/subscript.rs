@@ -6,7 +6,7 @@
 
 use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
 
-use super::take::{positions, written};
+use super::take::{combined, positions, written};
 use super::{
     add, broadcast_to, concatenate, index, logical_and, multiply, narrow, place, reshape, slice, where_,
 };
@@ -308,9 +308,12 @@ impl Plan {
 /// combine. Positions of arrays that are out of range are left out.
 ///
 /// # Errors
-/// As `get`; `Value` for a value that does not broadcast.
+/// As `get`; `Value` for a value that does not broadcast, `Type` for one that the array's type does not hold.
 pub fn update(x: &Array, list: &[Index], how: How, value: &Array) -> Result<Array> {
-    let value = written("index", x, value)?;
+    let value = match how {
+        How::Set => written("index", x, value)?,
+        _ => combined("index", x, value)?,
+    };
     if let [Index::Array(mask)] = list
         && mask.dtype() == Dtype::Bool
     {

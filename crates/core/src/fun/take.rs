@@ -1,7 +1,6 @@
 //! Elements picked and written by position along an axis.
 
-use pullback_base::promote::promote;
-use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
+use pullback_base::{Dtype, Error, Kind, Result, Scalar, Shape, shape};
 
 use super::{broadcast_to, cast, index, maximum, minimum, reshape};
 use crate::array::{Array, mismatch};
@@ -81,7 +80,7 @@ pub fn take_along_axis(x: &Array, at: &Array, axis: Option<isize>) -> Result<Arr
 /// # Errors
 /// As `take_along_axis`.
 pub fn put_along_axis(x: &Array, at: &Array, updates: &Array, axis: Option<isize>) -> Result<Array> {
-    write_along("put_along_axis", &row::SCATTER_SET, x, at, updates, axis)
+    write_along("put_along_axis", &row::SCATTER_SET, x, at, &written("put_along_axis", x, updates)?, axis)
 }
 
 /// `x` with updates added to the element at each position along an axis; as `put_along_axis`.
@@ -89,9 +88,17 @@ pub fn put_along_axis(x: &Array, at: &Array, updates: &Array, axis: Option<isize
 /// # Errors
 /// As `take_along_axis`.
 pub fn scatter_add_axis(x: &Array, at: &Array, updates: &Array, axis: Option<isize>) -> Result<Array> {
-    write_along("scatter_add_axis", &row::SCATTER_ADD, x, at, updates, axis)
+    write_along(
+        "scatter_add_axis",
+        &row::SCATTER_ADD,
+        x,
+        at,
+        &combined("scatter_add_axis", x, updates)?,
+        axis,
+    )
 }
 
+/// `updates` are of the type of `x`.
 fn write_along(
     op: &str,
     row: &'static crate::op::OpDef,
@@ -113,18 +120,30 @@ fn write_along(
         return Err(mismatch(op, "positions that broadcast to the array", &[x.aval(), at.aval()]));
     }
     let at = broadcast_to(&index::within(&at, x.shape()[axis])?, &to)?;
-    let updates = broadcast_to(&cast(updates, x.dtype())?, &to)?;
+    let updates = broadcast_to(updates, &to)?;
     let linear = index::linear(x.shape(), &at, axis)?;
     let flat = reshape(x, Shape::from([x.size()]))?;
     reshape(&index::scatter(row, &flat, &linear, &updates)?, x.shape().clone())
 }
 
-/// The common type of an array and what is written into it: the array's, unless that loses the kind.
+/// What is written into an array, in the array's type: as with NumPy, floats are truncated to integers, and nothing
+/// loses its imaginary part.
 ///
 /// # Errors
 /// `Type` if the array's type cannot hold the kind of the updates.
 pub fn written(op: &str, x: &Array, updates: &Array) -> Result<Array> {
-    let lossy = updates.dtype() == Dtype::C64 && promote(x.dtype(), updates.dtype()) != x.dtype();
+    into(op, x, updates, updates.dtype() == Dtype::C64 && !matches!(x.dtype(), Dtype::C64 | Dtype::Bool))
+}
+
+/// What is combined with elements of an array, in the array's type: a fraction of a float would be lost in integers.
+///
+/// # Errors
+/// As `written`.
+pub fn combined(op: &str, x: &Array, updates: &Array) -> Result<Array> {
+    into(op, x, updates, x.dtype().kind().max(Kind::Signed) < updates.dtype().kind())
+}
+
+fn into(op: &str, x: &Array, updates: &Array, lossy: bool) -> Result<Array> {
     if lossy {
         let text = format!("[{op}] expected updates that {} can hold, got {}", x.dtype(), updates.dtype());
         return Err(Error::type_(text));

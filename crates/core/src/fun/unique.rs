@@ -5,7 +5,7 @@ use pullback_base::{Aval, Dtype, Error, Kind, Result, Scalar, Shape};
 use super::index::{int, iota, scatter};
 use super::{
     argsort, broadcast_to, cast, concatenate, cumsum, full_like_bool, less, minimum, narrow, not_equal,
-    reshape, subtract, sum_all, where_, zeros,
+    reshape, subtract, sum_all, where_, written, zeros,
 };
 use crate::array::Array;
 use crate::ops::scatter as rows;
@@ -64,7 +64,7 @@ pub fn count_distinct(x: &Array) -> Result<Array> {
 /// `Type` for complex numbers, `Memory` for a size that cannot be counted.
 pub fn unique(x: &Array, size: usize, fill: Option<&Array>) -> Result<Unique> {
     let sizes = Shape::from([size]).checked("unique")?;
-    let fill = fill.map(|fill| broadcast_to(&cast(fill, x.dtype())?, &sizes)).transpose()?;
+    let fill = fill.map(|fill| broadcast_to(&written("unique", x, fill)?, &sizes)).transpose()?;
     if x.size() == 0 {
         let nothing = |dtype| zeros(&sizes, dtype);
         return Ok(Unique {

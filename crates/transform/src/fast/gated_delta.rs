@@ -49,10 +49,18 @@ pub struct GatedDelta<'a> {
 /// `Value` for shapes that do not fit, `Type` for what are no floats.
 pub fn gated_delta_update(given: &GatedDelta) -> Result<(Array, Array)> {
     let dtype = floats(NAME, &[given.q, given.k, given.v])?;
+    let others = [("gamma", Some(given.gamma)), ("beta", Some(given.beta)), ("initial_state", given.state)];
+    for (name, x) in others {
+        if let Some(x) = x.filter(|x| x.dtype() == Dtype::C64) {
+            return Err(Error::type_(format!("[{NAME}] expected {name} of real numbers, got {}", x.aval())));
+        }
+    }
     let sizes = Sizes::of(given)?;
     let Sizes { batch, steps, heads, values, keys, .. } = sizes;
     let high = wide(dtype);
     let state = match given.state {
+        // What is read and written is no integer.
+        Some(state) if !state.is_inexact() => cast(state, high)?,
         Some(state) => state.clone(),
         None => zeros(&Shape::from([batch, heads, values, keys]), high)?,
     };
