@@ -1,7 +1,7 @@
 """Where answers differ from those of MLX: by the name of a call and the type of its operands, and why.
 
-A difference that is gone fails its test, so that no entry outlives what it tells of. What MLX refuses is not
-compared, and not listed.
+A difference that is gone fails its test, so that no entry outlives what it tells of. What MLX refuses and is
+taken here is listed apart; there is nothing that only MLX takes but what is in the first table.
 """
 
 NARROW = ["bool_", "int8", "int16", "uint8", "uint16"]
@@ -29,6 +29,33 @@ _TABLE = [
 ]
 
 DIFFERENCES = {(name, dtype): why for names, dtypes, why in _TABLE for name in names for dtype in dtypes}
+
+WHOLE = ["bool_", *INTEGERS]
+_PRODUCTS = [
+    "addmm",
+    "block_masked_mm",
+    "einsum",
+    "gather_mm",
+    "inner",
+    "matmul",
+    "segmented_mm",
+    "tensordot",
+]
+_CONVOLUTIONS = ["conv1d", "conv2d", "conv3d", "conv_general"]
+_FACTORED = ["cholesky", "cholesky_inv", "inv", "lu", "pinv", "qr", "solve", "solve_triangular", "tri_inv"]
+_BEYOND = [
+    (_PRODUCTS, WHOLE, "products of integers are integers, as in NumPy"),
+    (["block_masked_mm", "gather_mm"], [*HALVES, "float64"], "MLX has them of float32 alone"),
+    (["block_masked_mm", "gather_mm", "segmented_mm"], ["complex64"], "complex matrices have products"),
+    ([*_CONVOLUTIONS, "convolve"], [*WHOLE, "complex64"], "as products, of any numbers, as in NumPy"),
+    ([*_FACTORED, "eig", "eigh", "norm", "svd"], WHOLE, "integers are lifted to float32, as in NumPy"),
+    ([*_FACTORED, "slogdet"], ["complex64"], "complex matrices have factors, as in NumPy"),
+    (["expm1", "sigmoid", "nan_to_num"], ["complex64"], "they have a meaning, as the exponential has"),
+    ([*_CONVOLUTIONS, "hadamard_transform", "nan_to_num"], ["float64"], "MLX has them of float32"),
+    (["logsumexp of none"], [*WHOLE, "float32", *HALVES, "float64", "complex64"], "it is that of a sum of 0"),
+]
+# What is taken here and refused by MLX.
+BEYOND = {(name, dtype): why for names, dtypes, why in _BEYOND for name in names for dtype in dtypes}
 
 # Of gradients, by the name of the call.
 GRADIENTS = {

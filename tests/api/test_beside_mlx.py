@@ -10,9 +10,9 @@ if importlib.util.find_spec("mlx") is None:
     pytest.skip("mlx is not installed", allow_module_level=True)
 
 import mlx.core as mx
-from beside_mlx import DTYPES, compare, elements, kind, leaves, pair, random
+from beside_mlx import DTYPES, answer, compare, elements, kind, leaves, pair, random
 from mlx_calls import ALONG, BINARY, CALLS, PRODUCTS, UNARY
-from mlx_differences import DIFFERENCES, GRADIENTS
+from mlx_differences import BEYOND, DIFFERENCES, GRADIENTS
 
 
 def judge(name, dtype, found):
@@ -116,6 +116,29 @@ def loss(m, call):
 SMOOTH = [(name, lambda m, x, name=name: getattr(m, name)(x), [(3, 4)]) for name in UNARY]
 SMOOTH += [(n, lambda m, x, y, n=n: getattr(m, n)(x, y), [(4, 4), (4, 4)]) for n in [*BINARY, *PRODUCTS]]
 SMOOTH += [call for call in CALLS if call[2]]
+
+
+def beyond(call, pairs):
+    """Whether MLX refuses a call that is answered here."""
+    ours, theirs = zip(*pairs, strict=True)
+    refused = isinstance(answer(mx, call, theirs), Exception)
+    return refused and not isinstance(answer(pb, call, ours), Exception)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_what_mlx_refuses_is_taken_for_a_reason(dtype):
+    found = set()
+    empty = [(f"{name} of none", call, [(2, 0, 3)]) for name, call, _ in SMOOTH if name in UNARY]
+    for name, call, shapes in [*SMOOTH, *empty]:
+        if name.removesuffix(" of none") in ("all", "prod", "sum"):
+            continue
+        drawn = [random(dtype, shape, seed) for seed, shape in enumerate(shapes)]
+        if name in BINARY:
+            drawn[1] = second(dtype, shapes[1])
+        if beyond(call, [pair(x, dtype) for x in drawn]):
+            found.add(name)
+    found -= {f"{name} of none" for name in found}
+    assert found == {name for name, of in BEYOND if of == dtype}
 
 
 @pytest.mark.parametrize("name", dict.fromkeys(name for name, *_ in SMOOTH))
