@@ -27,6 +27,10 @@ def judge(name, dtype, found):
     return len(compared)
 
 
+# Of no elements, MLX answers them with whatever is in memory, some of them after minutes.
+GUESSED = {"all", "any", "prod", "sum"}
+
+
 @pytest.mark.parametrize("name", UNARY)
 def test_one_operand(name):
     count = 0
@@ -44,7 +48,7 @@ def test_one_operand(name):
                 found.append(compare(along, [pair(random(dtype, (3, 4)), dtype)]))
         count += judge(name, dtype, found)
         count += judge(f"{name} of ()", dtype, [compare(call, [pair(random(dtype, ()), dtype)])])
-        if name not in ("all", "prod", "sum"):  # MLX answers with whatever is in memory
+        if name not in GUESSED:
             empty = [compare(call, [pair(random(dtype, shape), dtype)]) for shape in [(0,), (2, 0, 3)]]
             count += judge(f"{name} of none", dtype, empty)
     assert count > 3
@@ -128,10 +132,10 @@ def beyond(call, pairs):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_mlx_refuses_is_taken_for_a_reason(dtype):
     found = set()
-    empty = [(f"{name} of none", call, [(2, 0, 3)]) for name, call, _ in SMOOTH if name in UNARY]
+    empty = [
+        (f"{name} of none", call, [(2, 0, 3)]) for name, call, _ in SMOOTH if name in set(UNARY) - GUESSED
+    ]
     for name, call, shapes in [*SMOOTH, *empty]:
-        if name.removesuffix(" of none") in ("all", "prod", "sum"):
-            continue
         drawn = [random(dtype, shape, seed) for seed, shape in enumerate(shapes)]
         if name in BINARY:
             drawn[1] = second(dtype, shapes[1])
