@@ -301,6 +301,7 @@ RETURNS = {
     "__hash__": "int",
     "__repr__": "str",
     "__iter__": "Iterator[array]",
+    "__reversed__": "Iterator[array]",
     "__setitem__": "None",
     "__format__": "str",
     "__array__": "Any",

@@ -152,7 +152,8 @@ def array_class() -> str:
     out.append("    def __deepcopy__(self, memo: Any, /) -> array: ...\n")
     out.append("    def __getitem__(self, key: Any, /) -> array: ...\n")
     out.append("    def __setitem__(self, key: Any, value: Any, /) -> None: ...\n")
-    out.append("    def __iter__(self) -> Iterator[array]: ...\n")
+    for name in ["iter", "reversed"]:
+        out.append(f"    def __{name}__(self) -> Iterator[array]: ...\n")
     for form in ("", "r"):
         out.append(f"    def __{form}divmod__(self, other: Any, /) -> tuple[array, array]: ...\n")
     out.append("    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any: ...\n")

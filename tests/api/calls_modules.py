@@ -34,7 +34,7 @@ LINALG = {
     "cholesky": solved(np.linalg.cholesky, (P,)),
     "cholesky_inv": solved(lambda x: np.linalg.inv(x @ np.conj(x.T)), (L,)),
     "cross": Row((A((2, 3)), A((2, 3))), np.cross, (0, 1), dtypes="number", shapes=(((0, 3), (0, 3)),)),
-    "det": solved(np.linalg.det),
+    "det": solved(np.linalg.det, dtypes="inexact"),
     "eig": solved(lambda x: x, told=rebuilt(lambda x, w, v: (v * w) @ np.linalg.inv(v)), smooth=absolute),
     "eigh": solved(lambda x: x, (P,), told=rebuilt(lambda x, w, v: (v * w) @ np.conj(v.T))),
     "eigvals": solved(
@@ -52,7 +52,7 @@ LINALG = {
     "norm": Row((A((2, 3)),), np.linalg.norm, dtypes="inexact", shapes=(((0,),),)),
     "pinv": solved(np.linalg.pinv, (A((3, 2), made=lambda x: x + 3 * np.eye(3, 2)),), ()),
     "qr": solved(lambda x: x, told=rebuilt(lambda x, q, r: q @ r)),
-    "slogdet": solved(lambda x: list(np.linalg.slogdet(x)), dtypes="solved"),
+    "slogdet": solved(lambda x: list(np.linalg.slogdet(x)), dtypes="inexact"),
     "solve": solved(np.linalg.solve, (S, A((3, 2))), ((*NONE, (0, 2)),)),
     "solve_triangular": solved(np.linalg.solve, (L, A((3, 2))), ((*NONE, (0, 2)),)),
     "svd": solved(lambda x: x, told=rebuilt(lambda x, u, s, vt: (u * s) @ vt)),

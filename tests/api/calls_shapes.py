@@ -125,7 +125,7 @@ PICKED = {
         (A((5,), made=np.sort), A((2,))),
         np.searchsorted,
         COUNTS,
-        dtypes="real",
+        dtypes="all",
         shapes=(((0,), (2,)), ((5,), ())),
     ),
     "sort": Row((X,), np.sort, dtypes="real", shapes=(EMPTY,)),
@@ -152,7 +152,7 @@ PICKED = {
         call=lambda fun, x: fun(x, 2),
         told=lambda x, y: np.sort(y),
     ),
-    "unique": Row((A((5,)),), np.unique, BY_SIZE, BY_SIZE, "real", compile=BY_SIZE, shapes=(((0,),), ((),))),
+    "unique": Row((A((5,)),), np.unique, BY_SIZE, BY_SIZE, "all", compile=BY_SIZE, shapes=(((0,),), ((),))),
     "diff": Row((X,), lambda x: np.diff(x), dtypes="number", shapes=(((0, 3),), ((2, 1),))),
     "trace": Row((A((3, 3)),), np.trace, dtypes="number", shapes=(((0, 0),),)),
 }

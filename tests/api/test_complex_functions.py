@@ -200,7 +200,15 @@ def test_order_is_by_real_parts_and_then_by_the_others(device):
 
 def test_what_needs_real_numbers_says_so():
     x = pb.array([1 + 1j])
-    for name in ["floor", "ceil", "trunc", "erf", "erfinv", "remainder", "arctan2"]:
-        args = (x, x) if name in ("remainder", "arctan2") else (x,)
+    two = ["remainder", "floor_divide", "arctan2"]
+    for name in ["floor", "ceil", "trunc", "erf", "erfinv", *two]:
+        args = (x, x) if name in two else (x,)
         with pytest.raises(TypeError, match=rf"\[{name}\] expected an? .*type, got complex64"):
             getattr(pb, name)(*args)
+
+
+def test_sums_of_powers_of_infinities(device):
+    low, high = complex(-np.inf, 0), complex(np.inf, 0)
+    x, y = pb.array([low, low, low, high, high]), pb.array([low, 1j, high, high, 2j])
+    for a, b in ((x, y), (y, x)):
+        np.testing.assert_array_equal(np.asarray(pb.logaddexp(a, b)), [low, 1j, high, high, high])

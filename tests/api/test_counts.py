@@ -9,6 +9,7 @@ from pullback import testing
 from samples import INTEGERS, close, exactly, layouts, numpy, same, values
 
 REAL = ["bool", *INTEGERS, "float16", "float32", "float64"]
+ALL = [*REAL, "complex64"]
 
 
 def on(device, dtype):
@@ -16,12 +17,12 @@ def on(device, dtype):
         pytest.skip("no type of this device")
 
 
-@pytest.mark.parametrize("dtype", REAL)
+@pytest.mark.parametrize("dtype", ALL)
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (17,), (3, 1, 5), (2, 0)])
 def test_unique_is_numpys(device, dtype, shape):
     on(device, dtype)
     x = np.asarray(values(dtype, shape, low=0, high=9))
-    x = x if dtype == "bool" else np.asarray(np.floor(x), dtype)
+    x = x if dtype == "bool" else np.asarray(np.rint(x) if dtype == "complex64" else np.floor(x), dtype)
     want, index, inverse, counts = np.unique(x, True, True, True)
     for _, y in layouts(x, device):
         got = pb.unique(y, None, True, True, True)
@@ -80,8 +81,6 @@ def test_unique_under_transforms():
 
 
 def test_unique_refuses():
-    with pytest.raises(TypeError, match=r"\[unique\] expected a real type, got complex64"):
-        pb.unique(pb.array([1j]))
     with pytest.raises(ValueError, match=r"\[unique\] expected a size that is not negative, got -1"):
         pb.unique(pb.zeros(3), -1)
     with pytest.raises(ValueError, match=r"\[unique\] expected a shape that broadcasts"):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pullback as pb
 import pytest
-from samples import numpy
+from samples import bfloat16, numpy
 
 COUNT = 40_000
 # Of so many numbers one set in a thousand is further away than this over the root of the count (Kolmogorov).
@@ -170,3 +170,18 @@ def test_bits_of_words_are_true_half_the_time(device):
 def test_keys_that_are_split_give_numbers_that_know_nothing_of_each_other(device):
     a, b = (numpy(pb.random.normal((COUNT,), key=key)) for key in pb.random.split(pb.random.key(11)))
     assert abs(np.corrcoef(a, b)[0, 1]) < 4 / math.sqrt(COUNT)
+
+
+@pytest.mark.parametrize("dtype, below", [("float16", 1 - 2**-11), ("bfloat16", 1 - 2**-8)])
+@pytest.mark.parametrize("low, high", [(0, 1), (-1, 2), (0.1, 0.3), (-1e-3, 5), (100, 1000)])
+def test_half_floats_are_drawn_from_words_step_by_step(dtype, below, low, high, device):
+    """Each step of MLX's formula is rounded to the type, also where all of them are one program."""
+    rounded = bfloat16 if dtype == "bfloat16" else lambda x: x.astype("float16").astype("float32")
+    words = numpy(pb.random.bits((COUNT,), pb.random.key(12))).astype("float32")
+    part = rounded(np.minimum(words * np.float32(2**-32), np.float32(below)))
+    start, end = rounded(np.array([low, high], "float32"))
+    want = rounded(rounded(part * rounded(end - start)) + start)
+    x = pb.random.uniform(low, high, (COUNT,), getattr(pb, dtype), pb.random.key(12))
+    np.testing.assert_array_equal(numpy(x), want)
+    again = pb.random.uniform(low, high, (COUNT,), getattr(pb, dtype), pb.random.key(12))
+    np.testing.assert_array_equal(numpy(again.astype(pb.float32) * 2), want * 2)

@@ -142,9 +142,42 @@ def test_as_a_sequence():
     assert len(x) == 2 and [row.tolist() for row in x] == x.tolist() and 3.0 in x and 7 not in x
     first, second = x
     assert second.tolist() == [3.0, 4.0] and first[::-1].tolist() == [2.0, 1.0]
-    for bad in (len, iter, list):
+    for bad in (len, iter, list, reversed):
         with pytest.raises(TypeError):
             bad(pb.array(1.0))
+
+
+def test_from_the_last_row():
+    x = pb.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    back = reversed(x)
+    assert type(next(back)) is pb.array and [row.tolist() for row in back] == [[3.0, 4.0], [1.0, 2.0]]
+    assert [n.item() for n in reversed(pb.arange(3))] == [2, 1, 0] and list(reversed(pb.zeros((0, 2)))) == []
+    last_wins = lambda x: sum(row * k for k, row in enumerate(reversed(x)))
+    assert pb.compile(last_wins)(x).tolist() == last_wins(x).tolist() == [5.0, 8.0]
+    assert pb.grad(lambda x: last_wins(x).sum())(x).tolist() == [[2.0, 2.0], [1.0, 1.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("way", ["array", "asarray", "dlpack", "buffer", "pickle", "callback"])
+def test_whatever_is_not_zero_is_true(way):
+    bytes_ = np.array([[2, 0, 1], [255, 0, 128]], np.uint8)
+    bad = bytes_.view(np.bool_)
+    x = {
+        "array": lambda: pb.array(bad),
+        "asarray": lambda: pb.asarray(bad),
+        "dlpack": lambda: pb.from_dlpack(bad),
+        "buffer": lambda: pb.array(memoryview(bytes_).cast("B").cast("?", (2, 3))),
+        "pickle": lambda: pickle.loads(pickle.dumps(pb.array(bad))),
+        "callback": lambda: pb.pure_callback(lambda: bad, pb.ShapeDtypeStruct((2, 3), pb.bool_)),
+    }[way]()
+    want = bytes_ != 0
+    assert x.dtype == pb.bool_ and np.asarray(x).view(np.uint8).tolist() == want.astype("u1").tolist()
+    assert pb.sum(x).item() == 4 and pb.sum(x, axis=1).tolist() == [2, 2]
+    assert (x == True).tolist() == want.tolist() and (~x).tolist() == (~want).tolist()  # noqa: E712
+    assert (
+        pb.array_equal(x, pb.array(want)).item() and x.astype(pb.int32).tolist() == want.astype(int).tolist()
+    )
+    assert pb.argmax(x.T).item() == 0 and pb.view(x, pb.uint8).max().item() == 1
+    assert pb.where(x, 1.0, 2.0).tolist() == np.where(want, 1.0, 2.0).tolist()
 
 
 def test_page():

@@ -195,11 +195,46 @@ def test_types_meet_and_are_lifted():
     assert pb.linalg.eigvalsh(pb.eye(2).astype(pb.complex64)).dtype == pb.float32
     assert pb.linalg.eigvals(whole.astype(pb.float64)).dtype == pb.complex64
     assert pb.linalg.matrix_power(whole, 3).dtype == pb.int32
-    for dtype in (pb.float16, pb.bfloat16):
-        with pytest.raises(
-            TypeError, match=r"\[cholesky\] expected float32, float64 or complex64, got b?float16"
-        ):
-            pb.linalg.cholesky(pb.eye(2).astype(dtype))
+
+
+FACTORED = "cholesky cholesky_inv eig eigh eigvals eigvalsh inv lu lu_factor pinv qr svd svdvals tri_inv cond"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", [*FACTORED.split(), "solve", "solve_triangular"])
+def test_half_floats_have_no_factors(name, dtype):
+    x = pb.eye(2).astype(getattr(pb, dtype))
+    args = (x, x) if name.startswith("solve") else (x,)
+    text = rf"\[\w+\] expected float32, float64 or complex64, got {dtype}; convert it with astype"
+    with pytest.raises(TypeError, match=text):
+        getattr(pb.linalg, name)(*args)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape", [(0, 0), (1, 1), (2, 2), (3, 3), (2, 5, 5), (0, 4, 4)])
+def test_half_floats_have_determinants(dtype, shape, device):
+    half = getattr(pb, dtype)
+    x = exactly(matrices("float32", shape)).astype(half)
+    wide = x.astype(pb.float32)
+    # Rounded once, from float32.
+    got = pb.linalg.det(x)
+    assert got.dtype == half
+    np.testing.assert_array_equal(numpy(got), numpy(pb.linalg.det(wide).astype(half)))
+    for got, want in zip(pb.linalg.slogdet(x), pb.linalg.slogdet(wide), strict=True):
+        assert got.dtype == half
+        np.testing.assert_array_equal(numpy(got), numpy(want.astype(half)))
+    near = lambda x: pb.sum(pb.linalg.det(x)) + pb.sum(pb.linalg.slogdet(x)[1])
+    slope = pb.grad(near)(x)
+    assert slope.dtype == half
+    np.testing.assert_allclose(numpy(slope), numpy(pb.grad(near)(wide)), rtol=0.05, atol=0.05)
+    with pytest.raises(ValueError, match=r"\[det\] expected square matrices"):
+        pb.linalg.det(pb.ones((2, 3), half))
+
+
+def test_a_determinant_of_half_floats_is_not_that_of_rounded_parts():
+    # The products of the diagonal have no half float, the determinant has.
+    for dtype, rows in (("float16", [[257, 256], [256, 255]]), ("bfloat16", [[33, 32], [32, 31]])):
+        assert pb.linalg.det(pb.array(rows, getattr(pb, dtype))).item() == -1
 
 
 def test_only_one_triangle_is_read():

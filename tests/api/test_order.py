@@ -56,8 +56,6 @@ def test_median_of_nothing_of_nan_and_of_one():
     same(pb.median(pb.zeros((0, 3)), axis=1), np.zeros(0, np.float32))
     with pytest.raises(ValueError, match=r"\[median\] expected an element to choose, got float32\[0, 3\]"):
         pb.median(pb.zeros((0, 3)), axis=0)
-    with pytest.raises(TypeError, match=r"\[median\] expected a real type, got complex64"):
-        pb.median(pb.array([1j]))
     with pytest.raises(ValueError, match=r"\[median\]"):
         pb.median(pb.zeros((2, 3)), axis=2)
 
@@ -129,8 +127,6 @@ def test_searchsorted_refuses():
         pb.searchsorted(pb.zeros((2, 2)), pb.zeros(1))
     with pytest.raises(ValueError, match=r"\[searchsorted\] expected side 'left' or 'right', got 'up'"):
         pb.searchsorted(pb.zeros(2), pb.zeros(1), "up")
-    with pytest.raises(TypeError, match=r"\[searchsorted\] expected a real type"):
-        pb.searchsorted(pb.array([1j]), pb.zeros(1))
 
 
 def running(x, axis, reverse, inclusive):
@@ -179,8 +175,6 @@ def test_derivatives_and_maps_of_logcumsumexp(reverse):
     close(mapped, numpy(pb.logcumsumexp(x, 1, reverse=reverse)))
 
 
-def test_logcumsumexp_refuses_complex_numbers_and_axes_that_do_not_exist():
-    with pytest.raises(TypeError, match=r"\[logcumsumexp\] expected a real type, got complex64"):
-        pb.logcumsumexp(pb.array([1j]))
+def test_logcumsumexp_refuses_axes_that_do_not_exist():
     with pytest.raises(ValueError, match=r"\[logcumsumexp\]"):
         pb.logcumsumexp(pb.zeros(2), 1)

@@ -33,7 +33,6 @@ pub(crate) fn lacks(whole: &Whole, dtypes: &[Dtype]) -> Option<String> {
     let named = match whole {
         Whole::ArgReduce { .. } => "argmax and argmin need an order, which complex numbers have not",
         Whole::Sort | Whole::ArgSort => "sorting needs an order, which complex numbers have not",
-        Whole::Cumulate { .. } => "running results of complex numbers have no kernel yet",
         Whole::Linalg(_) => return linalg::lacks(first),
         _ => return None,
     };

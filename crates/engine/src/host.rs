@@ -7,7 +7,7 @@ use pullback_core::Array;
 
 use crate::{devices, eval};
 
-/// An array of elements as the host has them, row-major; they are copied.
+/// An array of elements as the host has them, row-major; they are copied. Whatever is not zero is true.
 ///
 /// # Errors
 /// `Value` if their number is not that of the shape, `Memory` if they do not fit.
@@ -15,6 +15,11 @@ pub fn from_bytes(bytes: &[u8], aval: Aval) -> Result<Array> {
     if bytes.len() != aval.bytes() {
         let text = format!("[array] expected {} bytes for {aval}, got {}", aval.bytes(), bytes.len());
         return Err(Error::value(text));
+    }
+    if aval.dtype == Dtype::Bool && bytes.iter().any(|&byte| byte > 1) {
+        // Kernels rely on ones.
+        let ones: Vec<u8> = bytes.iter().map(|&byte| u8::from(byte != 0)).collect();
+        return from_bytes(&ones, aval);
     }
     Ok(Array::from_storage(devices::cpu()?.upload(bytes, aval.dtype)?, aval))
 }

@@ -279,7 +279,7 @@ pub(crate) fn join(fold: Fold, ty: Ty, x: &str, y: &str) -> String {
         Fold::Min => Map::Min,
     };
     let args = [x.to_string(), y.to_string(), y.to_string()];
-    call(map, ty, false, args).expect("every type adds and multiplies, and rows compare no complex numbers")
+    call(map, ty, false, args).expect("every type adds, multiplies and has an order")
 }
 
 /// What a reduction of nothing gives.
@@ -289,7 +289,7 @@ pub(crate) fn identity(fold: Fold, ty: Ty) -> String {
         (Fold::Sum, _) => ty.number(0),
         (Fold::Prod, _) => ty.number(1),
         (_, Ty::Bool) => (!max).to_string(),
-        (_, Ty::C64) => unreachable!("rows refuse extremes of complex numbers"),
+        (_, Ty::C64) => format!("vec2<f32>({})", identity(fold, Ty::F32)),
         (_, Ty::F32) => format!("pb_from_bits({}u)", if max { 0xff80_0000u32 } else { 0x7f80_0000 }),
         (_, Ty::U32) => literal(if max { 0 } else { u32::MAX.into() }, Dtype::U32),
         (_, Ty::I32) => literal((if max { i32::MIN } else { i32::MAX }) as u32 as u64, Dtype::I32),

@@ -157,5 +157,7 @@ fn pb_complex_logaddexp(z: vec2<f32>, w: vec2<f32>) -> vec2<f32> {
     let first = z.x >= w.x;
     let large = select(w, z, first);
     let small = select(z, w, first);
+    // The difference of two infinities would be NaN.
+    if (pb_isinf(small.x)) { return large; }
     return large + pb_complex_log1p(pb_complex_exp(small - large));
 }

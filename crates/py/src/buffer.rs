@@ -157,11 +157,7 @@ pub fn _from_bytes(content: &Bound<'_, PyAny>, shape: Sizes, dtype: DtypeArg) ->
     let Some(mut view) = View::of(content) else {
         return Err(PyTypeError::new_err("[from_bytes] expected an object with the buffer protocol"));
     };
-    let mut content = view.content(content.py())?;
-    if dtype.0 == Dtype::Bool {
-        // Whatever is not zero is true, and kernels rely on ones.
-        content.iter_mut().for_each(|byte| *byte = u8::from(*byte != 0));
-    }
+    let content = view.content(content.py())?;
     let shape = shape.0.checked("from_bytes").or_raise()?;
     pullback::from_bytes(&content, Aval { shape, dtype: dtype.0 }).or_raise().map(PyArray::new)
 }

@@ -4,7 +4,7 @@ use pullback::Array;
 use pullback::fun::{self, join};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyTuple};
+use pyo3::types::{PyInt, PyList, PyTuple};
 
 use crate::args::{Axes, Ints, Many, Sizes};
 use crate::array::{PyArray, build, build_all};
@@ -456,14 +456,23 @@ impl PyArray {
 
     /// Rows one after the other.
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let x = slf.get().get();
-        let Some(&n) = x.shape().first() else {
-            return Err(PyTypeError::new_err("iteration over an array without axes"));
-        };
-        let row = |i: usize| -> pullback::Result<Array> {
-            fun::reshape(&fun::narrow(&x, 0, i, 1)?, x.shape().without(0))
-        };
-        let rows = build_all(slf.py(), On::default(), || (0..n).map(row).collect())?;
-        pyo3::types::PyList::new(slf.py(), rows)?.call_method0("__iter__")
+        rows(slf)?.call_method0("__iter__")
     }
+
+    /// Rows one after the other, from the last one.
+    fn __reversed__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        rows(slf)?.call_method0("__reversed__")
+    }
+}
+
+/// A list of all slices along the first axis.
+fn rows<'py>(x: &Bound<'py, PyArray>) -> PyResult<Bound<'py, PyList>> {
+    let (py, x) = (x.py(), x.get().get());
+    let Some(&n) = x.shape().first() else {
+        return Err(PyTypeError::new_err("iteration over an array without axes"));
+    };
+    let row = |i: usize| -> pullback::Result<Array> {
+        fun::reshape(&fun::narrow(&x, 0, i, 1)?, x.shape().without(0))
+    };
+    PyList::new(py, build_all(py, On::default(), || (0..n).map(row).collect())?)
 }

@@ -1,30 +1,29 @@
 //! What is no finite number: told apart, and replaced.
 
-use pullback_base::{Error, Kind, Result};
+use pullback_base::{Kind, Result};
 
 use super::{complex, equal, full_like_bool, imag, isnan, real, where_};
 use crate::array::Array;
 
-/// Whether elements are infinite and positive; integers never are.
+/// Whether elements are infinite and positive; integers never are, and of complex numbers only the one on the real axis.
 ///
 /// # Errors
-/// `Type` for complex numbers.
+/// None.
 pub fn isposinf(x: &Array) -> Result<Array> {
-    is("isposinf", x, f64::INFINITY)
+    is(x, f64::INFINITY)
 }
 
-/// Whether elements are infinite and negative; integers never are.
+/// Whether elements are infinite and negative; integers never are, and of complex numbers only the one on the real axis.
 ///
 /// # Errors
-/// `Type` for complex numbers.
+/// None.
 pub fn isneginf(x: &Array) -> Result<Array> {
-    is("isneginf", x, f64::NEG_INFINITY)
+    is(x, f64::NEG_INFINITY)
 }
 
-fn is(op: &str, x: &Array, infinity: f64) -> Result<Array> {
+fn is(x: &Array, infinity: f64) -> Result<Array> {
     match x.dtype().kind() {
-        Kind::Complex => Err(Error::type_(format!("[{op}] expected a real type, got {}", x.dtype()))),
-        Kind::Float => equal(x, &x.weak(infinity)),
+        Kind::Float | Kind::Complex => equal(x, &x.weak(infinity)),
         _ => Ok(full_like_bool(x, false)),
     }
 }

@@ -37,9 +37,11 @@ pub(super) fn position(largest: bool, x: &Array, axis: Option<isize>, keepdims: 
 }
 
 /// Positions that would sort the elements along an axis: by imaginary parts first, and then, without disturbing that
-/// order, by real ones.
+/// order, by real ones. A NaN in either part is last, and those are equal.
 pub(super) fn positions(x: &Array, axis: isize) -> Result<Array> {
-    let second = argsort(&imag(x)?, Some(axis))?;
-    let first = argsort(&take_along_axis(&real(x)?, &second, Some(axis))?, Some(axis))?;
+    let (re, im, nan) = (real(x)?, imag(x)?, isnan(x)?);
+    let (re, im) = (where_(&nan, &re.weak(f64::NAN), &re)?, where_(&nan, &im.weak(0.), &im)?);
+    let second = argsort(&im, Some(axis))?;
+    let first = argsort(&take_along_axis(&re, &second, Some(axis))?, Some(axis))?;
     take_along_axis(&second, &first, Some(axis))
 }

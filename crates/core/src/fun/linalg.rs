@@ -1,9 +1,9 @@
 //! Linear algebra: factorizations, and what is solved with them.
 //!
 //! All of it takes batches of matrices in the last two axes, in `float32`, `float64` and `complex64`; integers are lifted
-//! to `float32`. Where there is no result (a singular system, a matrix that is not positive definite, elements that are
-//! not finite) it is NaN or infinite, as in JAX, and not an error: a lazy error would name no line, and within a batch
-//! it would take the other results along.
+//! to `float32`. Half floats have determinants and no factorizations. Where there is no result (a singular system, a matrix
+//! that is not positive definite, elements that are not finite) it is NaN or infinite, as in JAX, and not an error: a lazy
+//! error would name no line, and within a batch it would take the other results along.
 
 use pullback_base::promote::promote;
 use pullback_base::{Dtype, Error, Result, Scalar, Shape, shape};
@@ -300,10 +300,10 @@ fn product(x: &Array) -> Result<Array> {
     if y.shape()[axis] == 1 { super::squeeze(&y, Some(&[-1])) } else { prod(&y, Some(&[-1]), false) }
 }
 
-/// The diagonal of the upper factor, and the sign of the order of its rows.
-fn pivots(op: &str, a: &Array) -> Result<(Array, Array)> {
-    let n = square(op, a)?;
-    let made = several(&systems::LU, Params::None, &lifted(op, a)?)?;
+/// The diagonal of the upper factor of square matrices, and the sign of the order of its rows.
+fn pivots(a: &Array) -> Result<(Array, Array)> {
+    let n = a.shape()[a.ndim() - 1];
+    let made = several(&systems::LU, Params::None, a)?;
     let moved = not_equal(&made[1], &super::index::iota(n, Dtype::I32)?)?;
     let odd =
         super::remainder(&sum_over(&moved, Some(&[-1]), false)?, &Array::scalar(Scalar::Int(2), Dtype::I32))?;
@@ -312,26 +312,37 @@ fn pivots(op: &str, a: &Array) -> Result<(Array, Array)> {
     Ok((diagonal, subtract(&odd.full_like(1.), &multiply(&odd, &odd.full_like(2.))?)?))
 }
 
-/// The determinant. Up to three rows it is written out, and has its derivative at singular matrices too.
+/// What was made of `a` in a type that has factorizations, in the type of `a` if that is a half float.
+fn rounded(y: &Array, a: &Array) -> Result<Array> {
+    if matches!(a.dtype(), Dtype::F16 | Dtype::Bf16) { cast(y, a.dtype()) } else { Ok(y.clone()) }
+}
+
+/// The determinant; of half floats it is computed in `float32` and rounded once. Up to three rows it is written out, and
+/// has its derivative at singular matrices too.
 ///
 /// # Errors
-/// As `cholesky`.
+/// `Value` for matrices that are not square.
 pub fn det(a: &Array) -> Result<Array> {
     let n = square("det", a)?;
+    let x = cast(a, super::wide(a.dtype()))?;
     if n > 3 {
-        let (diagonal, sign) = pivots("det", a)?;
-        return multiply(&product(&diagonal)?, &sign);
+        let (diagonal, sign) = pivots(&x)?;
+        return rounded(&multiply(&product(&diagonal)?, &sign)?, a);
     }
-    let x = lifted("det", a)?;
+    rounded(&written_out(&x, n)?, a)
+}
+
+/// The determinant of at most three rows.
+fn written_out(x: &Array, n: usize) -> Result<Array> {
     let at = |i: usize, j: usize| {
-        let row = narrow(&x, x.ndim() - 2, i, 1)?;
+        let row = narrow(x, x.ndim() - 2, i, 1)?;
         super::squeeze(&narrow(&row, x.ndim() - 1, j, 1)?, Some(&[-2, -1]))
     };
     let minor = |[i, j]: [usize; 2], [k, l]: [usize; 2]| {
         subtract(&multiply(&at(i, k)?, &at(j, l)?)?, &multiply(&at(i, l)?, &at(j, k)?)?)
     };
     match n {
-        0 => product(&diagonal(&x, 0, -2, -1)?),
+        0 => product(&diagonal(x, 0, -2, -1)?),
         1 => at(0, 0),
         2 => minor([0, 1], [0, 1]),
         _ => {
@@ -341,19 +352,21 @@ pub fn det(a: &Array) -> Result<Array> {
     }
 }
 
-/// The sign of the determinant and the logarithm of its absolute value: 0 and negative infinity for a singular matrix.
+/// The sign of the determinant and the logarithm of its absolute value, of half floats as `det` has it: 0 and negative
+/// infinity for a singular matrix.
 ///
 /// # Errors
-/// As `cholesky`.
+/// As `det`.
 pub fn slogdet(a: &Array) -> Result<(Array, Array)> {
-    let (diagonal, order) = pivots("slogdet", a)?;
+    square("slogdet", a)?;
+    let (diagonal, order) = pivots(&cast(a, super::wide(a.dtype()))?)?;
     let size = super::abs(&diagonal)?;
     let whole = cast(&size, diagonal.dtype())?;
     let zero = equal(&whole, &whole.weak(0.))?;
     let phase = divide(&diagonal, &where_(&zero, &whole.weak(1.), &whole)?)?;
     let sign = multiply(&product(&phase)?, &order)?;
     let sign = if diagonal.dtype() == Dtype::C64 { sign } else { super::stop_gradient(&sign)? };
-    Ok((sign, sum_over(&log(&size)?, Some(&[-1]), false)?))
+    Ok((rounded(&sign, a)?, rounded(&sum_over(&log(&size)?, Some(&[-1]), false)?, a)?))
 }
 
 /// The cross product along an axis of 2 or 3 elements, of which a missing third is zero.

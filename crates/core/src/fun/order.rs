@@ -1,7 +1,7 @@
 //! Sorting and running results, along axes as users name them.
 
 use pullback_base::promote::{inexact, promote};
-use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
+use pullback_base::{Dtype, Error, Result, Shape, shape};
 
 use super::index::{int, within};
 use super::{
@@ -102,16 +102,13 @@ pub enum Side {
 /// Where values would have to be inserted into an ascending sequence to keep it so, in `int32`. NaN is the largest.
 ///
 /// # Errors
-/// `Value` for a sequence that has not one axis, `Type` for complex numbers.
+/// `Value` for a sequence that has not one axis.
 pub fn searchsorted(sequence: &Array, values: &Array, side: Side) -> Result<Array> {
     if sequence.ndim() != 1 {
         let text = format!("[searchsorted] expected a sequence with one axis, got {}", sequence.aval());
         return Err(Error::value(text));
     }
     let dtype = promote(sequence.dtype(), values.dtype());
-    if dtype.kind() == Kind::Complex {
-        return Err(Error::type_(format!("[searchsorted] expected a real type, got {dtype}")));
-    }
     let n = sequence.size();
     let (sequence, values) = (cast(sequence, dtype)?, cast(values, dtype)?);
     let mut at = broadcast_to(&int(0), values.shape())?;
@@ -131,22 +128,19 @@ pub fn searchsorted(sequence: &Array, values: &Array, side: Side) -> Result<Arra
     Ok(at)
 }
 
-/// `x < y` in the order of `sort`, in which NaN comes last.
+/// `x < y` in the order of `sort`, in which NaN comes last. Complex numbers may compare though one of their parts is NaN.
 fn precedes(x: &Array, y: &Array) -> Result<Array> {
-    let last = logical_and(&isnan(y)?, &logical_not(&isnan(x)?)?)?;
-    logical_or(&less(x, y)?, &last)
+    logical_and(&logical_not(&isnan(x)?)?, &logical_or(&less(x, y)?, &isnan(y)?)?)
 }
 
-/// Running `log(sum(exp(x)))` along an axis, without overflow; of the flattened array without one.
+/// Running `log(sum(exp(x)))` along an axis, without overflow; of the flattened array without one. The imaginary part of
+/// complex results is one of those that a logarithm has, which are apart by 2 pi.
 ///
 /// # Errors
-/// `Value` for an axis that does not exist, `Type` for complex numbers.
+/// `Value` for an axis that does not exist.
 pub fn logcumsumexp(x: &Array, axis: Option<isize>, reverse: bool, inclusive: bool) -> Result<Array> {
     let (x, axis) = lined("logcumsumexp", x, axis)?;
     let mut y = cast(&x, inexact(x.dtype()))?;
-    if y.dtype().kind() == Kind::Complex {
-        return Err(Error::type_(format!("[logcumsumexp] expected a real type, got {}", y.dtype())));
-    }
     let nothing = f64::NEG_INFINITY;
     let (n, mut by) = (y.shape()[axis], 1);
     // Each step doubles how far back an element has looked.
@@ -189,18 +183,18 @@ pub fn cumprod(x: &Array, axis: Option<isize>, reverse: bool, inclusive: bool) -
     running(&scan::CUMPROD, x, axis, reverse, inclusive)
 }
 
-/// Running maximum along an axis; of the flattened array without one.
+/// Running maximum along an axis; of the flattened array without one. Complex numbers are ordered as by `sort`.
 ///
 /// # Errors
-/// `Value` for an axis that does not exist, `Type` for complex numbers.
+/// `Value` for an axis that does not exist.
 pub fn cummax(x: &Array, axis: Option<isize>, reverse: bool, inclusive: bool) -> Result<Array> {
     running(&scan::CUMMAX, x, axis, reverse, inclusive)
 }
 
-/// Running minimum along an axis; of the flattened array without one.
+/// Running minimum along an axis; of the flattened array without one. Complex numbers are ordered as by `sort`.
 ///
 /// # Errors
-/// `Value` for an axis that does not exist, `Type` for complex numbers.
+/// `Value` for an axis that does not exist.
 pub fn cummin(x: &Array, axis: Option<isize>, reverse: bool, inclusive: bool) -> Result<Array> {
     running(&scan::CUMMIN, x, axis, reverse, inclusive)
 }

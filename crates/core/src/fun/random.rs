@@ -92,15 +92,17 @@ pub fn uniform(low: &Array, high: &Array, shape: &Shape, dtype: Dtype, key: &Arr
     }
     let (low, high) = (cast(low, dtype)?, cast(high, dtype)?);
     let part = cast(&unit(shape, dtype, key)?, dtype)?;
-    let range = subtract(&high, &low)?;
-    // Product and sum are rounded one by one: a fused multiply-add would give other numbers than MLX. A half float
-    // is rounded by its casts; for the rest a maximum that changes nothing stands between the two.
-    let scaled = multiply(&part, &range)?;
-    let scaled = match dtype.size() {
-        2 => cast(&cast(&scaled, Dtype::F32)?, dtype)?,
-        _ => maximum(&scaled, &scaled.weak(f64::NEG_INFINITY))?,
-    };
-    broadcast_to(&add(&scaled, &low)?, shape)
+    let range = rounded(&subtract(&high, &low)?)?;
+    // Product and sum are rounded one by one: a fused multiply-add would give other numbers than MLX. A maximum that
+    // changes nothing stands between the two.
+    let scaled = rounded(&multiply(&part, &range)?)?;
+    let scaled = maximum(&scaled, &scaled.weak(f64::NEG_INFINITY))?;
+    broadcast_to(&rounded(&add(&scaled, &low)?)?, shape)
+}
+
+/// A half float as one, in the midst of a fused program, which computes it in `float32`.
+fn rounded(x: &Array) -> Result<Array> {
+    if x.dtype().size() == 2 { cast(&cast(x, Dtype::F32)?, x.dtype()) } else { Ok(x.clone()) }
 }
 
 /// Numbers of the open interval from -1 to 1.

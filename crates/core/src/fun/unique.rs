@@ -1,6 +1,6 @@
 //! Distinct elements, into a result whose size is given.
 
-use pullback_base::{Aval, Dtype, Error, Kind, Result, Scalar, Shape};
+use pullback_base::{Aval, Dtype, Error, Result, Scalar, Shape};
 
 use super::index::{int, iota, scatter};
 use super::{
@@ -13,7 +13,7 @@ use crate::ops::scatter as rows;
 /// Distinct elements and what is known of them.
 #[derive(Clone, Debug)]
 pub struct Unique {
-    /// In ascending order.
+    /// In the order of `sort`.
     pub values: Array,
     /// Where each occurs first in the flattened array.
     pub index: Array,
@@ -32,9 +32,6 @@ struct Ordered {
 
 impl Ordered {
     fn of(x: &Array) -> Result<Ordered> {
-        if x.dtype().kind() == Kind::Complex {
-            return Err(Error::type_(format!("[unique] expected a real type, got {}", x.dtype())));
-        }
         let n = x.size();
         let x = reshape(x, Shape::from([n]))?;
         let order = cast(&argsort(&x, None)?, Dtype::I32)?;
@@ -49,7 +46,7 @@ impl Ordered {
 /// How many distinct elements there are, in `int32`. NaN is different from everything, NaN included.
 ///
 /// # Errors
-/// `Type` for complex numbers.
+/// None.
 pub fn count_distinct(x: &Array) -> Result<Array> {
     if x.size() == 0 {
         return Ok(int(0));
@@ -61,7 +58,7 @@ pub fn count_distinct(x: &Array) -> Result<Array> {
 /// and occurs nowhere; where there are more, elements that are left out count as the last one in `inverse`.
 ///
 /// # Errors
-/// `Type` for complex numbers, `Memory` for a size that cannot be counted.
+/// `Memory` for a size that cannot be counted.
 pub fn unique(x: &Array, size: usize, fill: Option<&Array>) -> Result<Unique> {
     let sizes = Shape::from([size]).checked("unique")?;
     let fill = fill.map(|fill| broadcast_to(&written("unique", x, fill)?, &sizes)).transpose()?;

@@ -61,7 +61,7 @@ ops! {
     /// Running maximum along an axis, forwards or backwards, with or without the element itself. Of equal elements
     /// the latest has the derivative.
     CUMMAX = "cummax" ("a") {
-        dtypes: Dtypes::RealNumber,
+        dtypes: Dtypes::Number,
         infer: Infer::One(|params, x| has_axes("cummax", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             jvp: |params, x, _, t| record_jvp(&CUMMAX, params, x, t),
@@ -79,7 +79,7 @@ ops! {
     /// Running minimum along an axis, forwards or backwards, with or without the element itself. Of equal elements
     /// the latest has the derivative.
     CUMMIN = "cummin" ("a") {
-        dtypes: Dtypes::RealNumber,
+        dtypes: Dtypes::Number,
         infer: Infer::One(|params, x| has_axes("cummin", params, x[0]).map(|()| x[0].clone())),
         diff: Diff::Custom {
             jvp: |params, x, _, t| record_jvp(&CUMMIN, params, x, t),

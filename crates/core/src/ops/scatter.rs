@@ -65,7 +65,7 @@ ops! {
     /// `a` with the larger of itself and rows along its first axis, by position. Positions out of range are left
     /// out. Equal elements share the derivative.
     SCATTER_MAX = "scatter_max" ("a", "indices", "updates") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::One(scatter_infer),
         diff: Diff::Custom {
             jvp: |_, x, y, t| push(&x[1], &shares(x, &y[0])?, t),
@@ -83,7 +83,7 @@ ops! {
     /// `a` with the smaller of itself and rows along its first axis, by position. Positions out of range are left
     /// out. Equal elements share the derivative.
     SCATTER_MIN = "scatter_min" ("a", "indices", "updates") {
-        dtypes: Dtypes::Real,
+        dtypes: Dtypes::Any,
         infer: Infer::One(scatter_infer),
         diff: Diff::Custom {
             jvp: |_, x, y, t| push(&x[1], &shares(x, &y[0])?, t),

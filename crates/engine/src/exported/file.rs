@@ -23,7 +23,7 @@
 
 use std::sync::Arc;
 
-use pullback_base::{Dtype, Result, Scalar};
+use pullback_base::{Result, Scalar};
 use pullback_core::Array;
 use pullback_core::op::OpDef;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -180,11 +180,6 @@ fn constant(from: &mut Reader<'_>) -> Result<Array> {
         // A number that the planner may know.
         let bits = bytes.iter().rev().fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
         return Ok(Array::scalar(Scalar::from_bits(bits, aval.dtype), aval.dtype));
-    }
-    if aval.dtype == Dtype::Bool {
-        // Whatever is not zero is true, and kernels rely on ones.
-        let ones: Vec<u8> = bytes.iter().map(|&byte| u8::from(byte != 0)).collect();
-        return host::from_bytes(&ones, aval);
     }
     host::from_bytes(bytes, aval)
 }

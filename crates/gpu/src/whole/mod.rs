@@ -191,12 +191,10 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
         all.push(along::arg_text(dtype, max, grouped));
         all.push(sort::text(dtype, sort::Form { positions: max, first: grouped }));
     }
-    let scatters = [Scatter::Set, Scatter::Add, Scatter::Prod, Scatter::Max, Scatter::Min];
-    for &how in &scatters[..if ordered { 5 } else { 3 }] {
+    for how in [Scatter::Set, Scatter::Add, Scatter::Prod, Scatter::Max, Scatter::Min] {
         all.push(rows::scatter_text(dtype, how));
     }
-    let running = [Cumulate::Sum, Cumulate::Prod, Cumulate::Max, Cumulate::Min];
-    for &how in &running[..if ordered { 4 } else { 2 }] {
+    for how in [Cumulate::Sum, Cumulate::Prod, Cumulate::Max, Cumulate::Min] {
         for kind in [Scan::Totals, Scan::Plain, Scan::Carried] {
             for (reverse, inclusive) in [(false, false), (false, true), (true, false), (true, true)] {
                 all.push(along::scan_text(dtype, Running { how, reverse, inclusive }, kind));

@@ -5,6 +5,7 @@ use pullback_base::Dtype;
 
 use crate::element::{Element, Truth};
 use crate::tile::cast::Convert;
+use crate::tile::complex;
 use crate::whole::Cumulate;
 
 /// What can be accumulated, and in what.
@@ -138,7 +139,7 @@ impl Real for Truth {
     }
 }
 
-/// Complex numbers have sums and products, and no order: the rows of running extremes do not take them.
+/// Extremes of complex numbers are those of real parts, and where these are equal of the others.
 impl Carried for [f32; 2] {
     type Wide = [f32; 2];
     #[inline(always)]
@@ -152,12 +153,19 @@ impl Carried for [f32; 2] {
     #[inline(always)]
     fn step(how: Cumulate, a: [f32; 2], b: [f32; 2]) -> [f32; 2] {
         match how {
-            Cumulate::Prod => [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]],
-            _ => [a[0] + b[0], a[1] + b[1]],
+            Cumulate::Sum => [a[0] + b[0], a[1] + b[1]],
+            Cumulate::Prod => complex::times(a, b),
+            Cumulate::Max => complex::largest(a, b),
+            Cumulate::Min => complex::smallest(a, b),
         }
     }
     fn start(how: Cumulate) -> [f32; 2] {
-        [if how == Cumulate::Prod { 1. } else { 0. }, 0.]
+        match how {
+            Cumulate::Sum => [0., 0.],
+            Cumulate::Prod => [1., 0.],
+            Cumulate::Max => [f32::NEG_INFINITY; 2],
+            Cumulate::Min => [f32::INFINITY; 2],
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use half::{bf16, f16};
 use super::index::exact;
 use crate::element::{Element, Truth};
 use crate::tile::cast::Convert;
+use crate::tile::complex;
 use crate::whole::Scatter;
 
 /// Numbers that can be combined where a scatter writes.
@@ -62,26 +63,13 @@ impl Combine for Truth {
 }
 
 impl Combine for [f32; 2] {
-    /// Complex numbers have no order: the larger has the larger real part, then the larger imaginary part.
     fn combine(how: Scatter, old: [f32; 2], update: [f32; 2]) -> [f32; 2] {
         match how {
             Scatter::Set => update,
             Scatter::Add => [old[0] + update[0], old[1] + update[1]],
-            Scatter::Prod => crate::tile::complex::times(old, update),
-            Scatter::Max => {
-                if update > old {
-                    update
-                } else {
-                    old
-                }
-            }
-            Scatter::Min => {
-                if update < old {
-                    update
-                } else {
-                    old
-                }
-            }
+            Scatter::Prod => complex::times(old, update),
+            Scatter::Max => complex::largest(old, update),
+            Scatter::Min => complex::smallest(old, update),
         }
     }
 }

@@ -177,6 +177,10 @@ pub(crate) fn pow(z: Z, w: Z) -> Z {
 /// `log(e^z + e^w)`, of which the term with the larger real part is taken out.
 pub(crate) fn logaddexp(z: Z, w: Z) -> Z {
     let (large, small) = if z[0] >= w[0] { (z, w) } else { (w, z) };
+    if small[0].is_infinite() {
+        // The difference of two infinities would be NaN.
+        return large;
+    }
     let [re, im] = log1p(exp([small[0] - large[0], small[1] - large[1]]));
     [large[0] + re, large[1] + im]
 }

@@ -86,6 +86,18 @@ fn is_nan(x: C) -> bool {
     x[0].is_nan() || x[1].is_nan()
 }
 
+/// The larger one, or the first that is NaN.
+#[inline(always)]
+pub(crate) fn largest(x: C, y: C) -> C {
+    if is_nan(x) || !is_nan(y) && !less(x, y) { x } else { y }
+}
+
+/// The smaller one, or the first that is NaN.
+#[inline(always)]
+pub(crate) fn smallest(x: C, y: C) -> C {
+    if is_nan(x) || !is_nan(y) && !less(y, x) { x } else { y }
+}
+
 rows! {
     one {
         Neg: C = |x| [-x[0], -x[1]];
@@ -128,8 +140,8 @@ rows! {
         Pow: C = |x, y| by2(math::pow, x, y);
         Logaddexp: C = |x, y| by2(math::logaddexp, x, y);
         Join: C = |x, y| [x[0], y[0]];
-        Max: C = |x, y| if is_nan(x) || !is_nan(y) && !less(x, y) { x } else { y };
-        Min: C = |x, y| if is_nan(x) || !is_nan(y) && !less(y, x) { x } else { y };
+        Max: C = |x, y| largest(x, y);
+        Min: C = |x, y| smallest(x, y);
         Lt: u8 = |x, y| u8::from(less(x, y));
         Le: u8 = |x, y| u8::from(x[0] < y[0] || x[0] == y[0] && x[1] <= y[1]);
         Gt: u8 = |x, y| u8::from(less(y, x));
