@@ -1,7 +1,7 @@
 //! Products with quantised matrices.
 //!
-//! They are products with the numbers that the codes stand for, which no array holds: derivatives in `x`, and in scales and
-//! biases that are floats, are those of the product with `dequantize`. Codes are integers, and have none.
+//! They are rows, `ops/packed.rs`, whose kernels unpack codes where they are multiplied. Derivatives in `x`, and in scales
+//! and biases that are floats, are those of the product with `dequantize`. Codes are integers, and have none.
 
 use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
 use pullback_kernels::Packed;
