@@ -2,8 +2,8 @@
 
     python benches/quantized.py [--seconds 0.5] [--only 2048]
 
-A row of the table is a matrix, a number of bits and a number of rows of x, in float32 and groups of 64; values,
-then gradients by x. Times are the best of several calls of compiled functions, all processors.
+A row of the table is a matrix, a number of bits and a number of rows of x, in float32 and groups of 64;
+values, then gradients by x. Times are the best of several calls of compiled functions, all processors.
 Ratios are to pullback's quantised product; above 1, that is faster.
 """
 
