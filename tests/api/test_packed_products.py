@@ -30,9 +30,9 @@ def packed(shape, mode, group, bits, seed=1, dtype="float32"):
         sizes = np.abs(np.repeat(numpy(parts[2]), group, -1))
         return parts, how, numbers, np.abs(numbers) + 2 * sizes
     scales = (
-        rng.integers(120, 134, groups, np.uint8)
+        rng.integers(112, 122, groups, np.uint8)
         if mode != "nvfp4"
-        else rng.integers(1, 120, groups, np.uint8)
+        else rng.integers(1, 100, groups, np.uint8)
     )
     if mode == "mxfp8":
         # No code of NaN.

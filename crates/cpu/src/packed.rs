@@ -1,11 +1,11 @@
-//! Products with packed matrices: by few rows, codes meet them as soon as they are unpacked; for many, a panel of the matrix
-//! is unpacked at a time, and stays in cache while it is multiplied.
+//! Products with packed matrices. Of a transposed one and few rows, codes meet the rows as soon as they are unpacked; else a
+//! panel of the matrix is unpacked at a time, and stays in cache while it is multiplied.
 
 use std::ops::Range;
 
 use pullback_base::{Buffer, Dtype, Error, Layout, Result, Shape};
 use pullback_compile::WholeStep;
-use pullback_kernels::array::packed::{self, CODES, LANES, Lanes, Matrix, ROWS};
+use pullback_kernels::array::packed::{self, LANES, Lanes, Matrix, ROWS};
 use pullback_kernels::array::place;
 use pullback_kernels::tile::cast::cast;
 use pullback_kernels::{Isa, Packed};
@@ -15,7 +15,7 @@ use crate::memory::CpuBuffer;
 use crate::threads;
 use crate::whole::{Shared, Source};
 
-/// Rows of `x` up to which nothing is unpacked to memory.
+/// Rows of `x` up to which nothing of a transposed matrix is unpacked to memory.
 const FEW: usize = 8;
 /// Rows of a transposed matrix in one task, whose codes stay in cache for all of `x`.
 const TASK: usize = 16;
@@ -28,6 +28,8 @@ const TASKS: usize = 16;
 const BLOCK: usize = 64;
 /// Picoseconds per code, unpacked and multiplied with up to `ROWS` rows.
 const COST: usize = 100;
+/// The same, unpacked to memory.
+const UNPACKED: usize = 300;
 
 /// A step as matrices in memory.
 struct Plan {
@@ -77,10 +79,10 @@ pub(crate) unsafe fn run(
     let sums = narrow.as_ref().map_or(out, CpuBuffer::ptr).cast();
     // SAFETY: the caller's promise.
     let plan = unsafe { Plan::of(step, packed, isa, sources, sizes, sums)? };
-    match plan.sizes.m <= FEW {
-        true if packed.transposed => plan.dots()?,
-        true => plan.columns(),
-        false => plan.panels()?,
+    if packed.transposed && plan.sizes.m <= FEW {
+        plan.dots()?
+    } else {
+        plan.panels()?
     }
     if let Some(sums) = &narrow {
         // SAFETY: the caller's promise; sums are as many elements, all written.
@@ -305,33 +307,6 @@ impl Plan {
         Ok(())
     }
 
-    /// Few rows, times a matrix.
-    fn columns(&self) {
-        let Sizes { b, m, k, n } = self.sizes;
-        let each = LANES * packed::block(self.packed.codes).1;
-        let (tasks, out) = (n.div_ceil(each), Shared(self.out));
-        let work = (b * n * k).saturating_mul(COST * m.div_ceil(ROWS));
-        threads::ranges(threads::parts(work, b * tasks), b * tasks, |range| {
-            let mut sums = [[[0.; LANES]; CODES]; ROWS];
-            for task in range {
-                let (batch, i) = (task / tasks, task % tasks);
-                let matrix = self.matrix(batch);
-                for m0 in (0..m).step_by(ROWS) {
-                    let x: Vec<&[f32]> = (m0..m.min(m0 + ROWS)).map(|m| self.row(batch, m)).collect();
-                    // SAFETY: the matrix has `k` rows, by the promise to `run`.
-                    unsafe { packed::columns(self.isa, &matrix, i, &x, &mut sums) };
-                    for (at, sums) in sums.iter().enumerate().take(x.len()) {
-                        let row = (batch * m + m0 + at) * n;
-                        self.deliver(sums.as_flattened(), i * each..n.min((i + 1) * each), |column| {
-                            // SAFETY: results of this task alone.
-                            unsafe { &mut *out.at(row + column) }
-                        });
-                    }
-                }
-            }
-        });
-    }
-
     /// Brings lanes to the columns that they are.
     fn deliver<'a>(&self, lanes: &[f32], columns: Range<usize>, to: impl Fn(usize) -> &'a mut f32) {
         let (_, codes) = packed::block(self.packed.codes);
@@ -340,7 +315,7 @@ impl Plan {
         }
     }
 
-    /// Many rows, panel by panel.
+    /// Many rows, or a matrix as it is, panel by panel.
     fn panels(&self) -> Result<()> {
         let Sizes { b, m, k, n } = self.sizes;
         let codes = self.packed.codes;
@@ -359,7 +334,7 @@ impl Plan {
             return Err(Error::internal("[Packed] nothing multiplies float32"));
         };
         let tasks = b * panels * blocks;
-        let parts = threads::parts((b * m * k * n).saturating_mul(multiply.cost()), tasks);
+        let parts = threads::parts((b * k * n).saturating_mul(m * multiply.cost() + UNPACKED), tasks);
         let scratch = (0..parts)
             .map(|_| Ok((CpuBuffer::new(wide * deep * 4)?, CpuBuffer::new(rows * wide * 4)?)))
             .collect::<Result<Vec<_>>>()?;

@@ -16,11 +16,11 @@ MAIN
     var sums = array<vec4<f32>, 4>();
     for (var k = lane; k < depth; k += SPLIT) {
         let w = value(quad(words + k * cr, cw, t), si + k * sr, bi + k * br);
-        let from = r + k * xk;
-        sums[0] += x[from.x] * w;
-        sums[1] += x[from.y] * w;
-        sums[2] += x[from.z] * w;
-        sums[3] += x[from.w] * w;
+        let xi = r + k * xk;
+        sums[0] += x[xi.x] * w;
+        sums[1] += x[xi.y] * w;
+        sums[2] += x[xi.z] * w;
+        sums[3] += x[xi.w] * w;
     }
     let to = (batch * rows + row) * cols + place * 4u;
     for (var m = 0u; m < 4u; m++) {

@@ -124,7 +124,7 @@ fn unpacked(
 /// Functions that unpack codes.
 fn functions(packed: Packed) -> String {
     let bits = packed.codes.bits();
-    let cross = format!("if (shift > {}u) {{ word |= codes[from + cw] << (32u - shift); }}", 32 - 4 * bits);
+    let cross = format!("if (shift > {}u) {{ word |= codes[place + cw] << (32u - shift); }}", 32 - 4 * bits);
     let quad = QUAD.replace("CROSS", if 32 % bits == 0 { "" } else { &cross });
     let quad = quad.replace("BITS", &format!("{bits}u")).replace("MASK", &format!("{}u", (1 << bits) - 1));
     let number = match packed.codes {
