@@ -7,9 +7,9 @@ MAIN
     let batch = i / quads / lines;
     let si = s0 + batch * sb + line * sr + t / share * sg;
     let bi = b0 + batch * bb + line * br + t / share * bg;
-    let w = value(quad(c0 + batch * cb + line * cr, cw, t), si, bi);
-    out[i * 4u] = w.x;
-    out[i * 4u + 1u] = w.y;
-    out[i * 4u + 2u] = w.z;
-    out[i * 4u + 3u] = w.w;
+    let four = value(quad(c0 + batch * cb + line * cr, cw, t), si, bi);
+    out[i * 4u] = four.x;
+    out[i * 4u + 1u] = four.y;
+    out[i * 4u + 2u] = four.z;
+    out[i * 4u + 3u] = four.w;
 }
