@@ -1,8 +1,6 @@
 //! Packed matrices: every format on every instruction set against codes taken out one by one.
 
-use pullback_kernels::array::packed::{
-    CODES, LANES, Matrix, Row, arrange, block, columns, dots, position, unpack, vectors,
-};
+use pullback_kernels::array::packed::{LANES, Matrix, Row, arrange, dots, position, unpack, vectors};
 use pullback_kernels::{Codes, Isa};
 
 const FORMATS: [(Codes, usize); 10] = [
@@ -162,32 +160,9 @@ fn products_are_within_their_bound() {
                         near(found, case.sum(terms), &case, isa);
                     }
                 }
-                let x: Vec<Vec<f32>> = (0..m).map(|_| noise.floats(case.rows)).collect();
-                let x: Vec<&[f32]> = x.iter().map(|x| &x[..]).collect();
-                let each = LANES * block(case.codes).1;
-                for i in 0..case.n.div_ceil(each) {
-                    let mut sums = vec![[[0.; LANES]; CODES]; 4];
-                    // SAFETY: the matrix has as many rows as `x` has elements.
-                    unsafe { columns(isa, &case.matrix(), i, &x, &mut sums) };
-                    for column in i * each..case.n.min((i + 1) * each) {
-                        let (vector, lane) = place(case.codes, column - i * each);
-                        for (sums, x) in sums.iter().zip(&x) {
-                            let terms = x.iter().enumerate().map(|(row, &x)| (x, row, column));
-                            near(sums[vector][lane], case.sum(terms), &case, isa);
-                        }
-                    }
-                }
             }
         }
     }
-}
-
-/// The vector and the lane of a code among those of `LANES` blocks.
-fn place(codes: Codes, at: usize) -> (usize, usize) {
-    let (_, each) = block(codes);
-    let found = (at % each, at / each);
-    assert_eq!(position(codes, found.0, found.1), at);
-    found
 }
 
 #[test]
