@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullback_base::{Dtype, Shape};
-use pullback_kernels::{Fourier, Slide, Vectors};
+use pullback_kernels::{Fourier, Packed, Slide, Vectors};
 
 use crate::callback::HostCall;
 
@@ -54,6 +54,8 @@ pub enum Params {
     Transposed(bool),
     /// What a factorization makes beside values.
     Vectors(Vectors),
+    /// What the codes of a matrix are, and how it is meant.
+    Packed(Packed),
     /// What a user calls an array.
     Name(Arc<str>),
     /// A closure of the host, and what it returns.
@@ -138,6 +140,17 @@ impl Params {
         match self {
             Params::Vectors(vectors) => *vectors,
             other => unreachable!("expected vectors, found {other:?}"),
+        }
+    }
+
+    /// The packed matrix.
+    ///
+    /// # Panics
+    /// As `axis`.
+    pub fn packed(&self) -> Packed {
+        match self {
+            Params::Packed(packed) => *packed,
+            other => unreachable!("expected a packed matrix, found {other:?}"),
         }
     }
 

@@ -17,6 +17,7 @@ mod ir;
 mod linalg;
 mod matmul;
 mod memory;
+mod packed;
 mod plan;
 mod programs;
 mod regs;

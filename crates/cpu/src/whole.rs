@@ -14,6 +14,7 @@ use crate::conv;
 use crate::fourier;
 use crate::linalg;
 use crate::matmul::{Side, Sizes, matmul};
+use crate::packed;
 use crate::threads;
 
 /// An operand: where its first element is, and what it is.
@@ -61,6 +62,8 @@ pub(crate) unsafe fn run(
         Whole::Matmul => return unsafe { product(step, isa, sources, out) },
         // SAFETY: the caller's promise.
         Whole::Conv(slides) => return unsafe { conv::run(step, slides, isa, sources, out) },
+        // SAFETY: the caller's promise.
+        Whole::Packed(packed) => return unsafe { packed::run(step, *packed, isa, sources, out) },
         _ => {}
     }
     // SAFETY: the caller's promise.
@@ -134,7 +137,7 @@ impl Call<'_> {
     fn run(self, isa: Isa, to: Dtype, donated: bool) -> Result<()> {
         let lost = || Error::internal("[cpu] a kernel over whole arrays met a type that it lacks");
         match self.step.whole {
-            Whole::Matmul | Whole::Conv(_) | Whole::Linalg(_) => return Err(lost()),
+            Whole::Matmul | Whole::Conv(_) | Whole::Packed(_) | Whole::Linalg(_) => return Err(lost()),
             Whole::Take => self.take(),
             Whole::Concatenate => self.concatenate(),
             Whole::Place { size, ref into } => {

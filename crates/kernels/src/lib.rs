@@ -18,4 +18,4 @@ pub use pullback_base as base;
 
 pub use isa::Isa;
 pub use map::{Fold, Map, Op};
-pub use whole::{Cumulate, Fourier, Linalg, Scale, Scatter, Slide, Spectrum, Vectors, Whole};
+pub use whole::{Codes, Cumulate, Fourier, Linalg, Packed, Scale, Scatter, Slide, Spectrum, Vectors, Whole};

@@ -1,7 +1,7 @@
 //! Kernels that see whole arrays, by name: what is neither a function of elements nor a reduction.
 //!
-//! All operands are contiguous, in the canonical shapes given with each name (only `Matmul` and `Conv` take strides);
-//! results are contiguous. `o`, `i` are the sizes before and after the axis that a kernel works along.
+//! All operands are contiguous, in the canonical shapes given with each name (only products take strides: `Matmul`,
+//! `Conv` and `Packed`); results are contiguous. `o`, `i` are the sizes before and after the axis that a kernel works along.
 
 use pullback_base::Layout;
 
@@ -150,6 +150,56 @@ pub enum Linalg {
     Pinv,
 }
 
+/// What the codes of a packed matrix are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Codes {
+    /// Whole numbers from 0, of so many bits.
+    Bits(u8),
+    /// Floats of four bits: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives.
+    E2m1,
+    /// Floats of eight bits: up to 448, and NaN.
+    E4m3,
+}
+
+impl Codes {
+    /// Bits of a code.
+    pub const fn bits(self) -> usize {
+        match self {
+            Codes::Bits(bits) => bits as usize,
+            Codes::E2m1 => 4,
+            Codes::E4m3 => 8,
+        }
+    }
+}
+
+/// A matrix of codes in words of 32 bits, low bits first, row by row. Each `group` neighbours in a row have a scale, by which
+/// their numbers are multiplied, and whole numbers have a bias, which is added to that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Packed {
+    /// What codes are.
+    pub codes: Codes,
+    /// Neighbours that share a scale.
+    pub group: usize,
+    /// Whether the matrix is meant as its transpose.
+    pub transposed: bool,
+}
+
+impl Packed {
+    /// Whether there is such a matrix.
+    pub const fn exists(&self) -> bool {
+        match self.codes {
+            Codes::Bits(bits) => matches!(bits, 1..=6 | 8) && matches!(self.group, 32 | 64 | 128),
+            Codes::E2m1 => matches!(self.group, 16 | 32),
+            Codes::E4m3 => self.group == 32,
+        }
+    }
+
+    /// Whether groups have biases.
+    pub const fn biased(&self) -> bool {
+        matches!(self.codes, Codes::Bits(_))
+    }
+}
+
 /// A kernel over whole arrays.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Whole {
@@ -159,6 +209,10 @@ pub enum Whole {
     /// `x [n, s.., g, c], w [g, o, k.., c] -> [n, t.., g, o]`, operands with any strides: products of windows and kernels,
     /// summed over `k..` and `c`. Types as for `Matmul`. One slide for each spatial axis, whose `count` is `t`.
     Conv(Vec<Slide>),
+    /// `x [b, m, k], codes u32 [b, r, ..], scales [b, r, ..], biases [b, r, ..] -> [b, m, n]`, operands with any strides:
+    /// products with the matrix, which is `[k, n]`, or transposed `[n, k]`. Floats are of one type; half floats accumulate
+    /// in f32. Biases are there for whole numbers only.
+    Packed(Packed),
     /// `[o, n, i] -> u32 [o, i]`: position of the first largest (or smallest) along the axis; NaN is both.
     ArgReduce {
         /// Largest, else smallest.
@@ -209,7 +263,7 @@ pub enum Whole {
 impl Whole {
     /// Whether operands may have any strides.
     pub const fn takes_strides(&self) -> bool {
-        matches!(self, Whole::Matmul | Whole::Conv(_))
+        matches!(self, Whole::Matmul | Whole::Conv(_) | Whole::Packed(_))
     }
 
     /// How many operands it takes; `None` for any number.
@@ -220,6 +274,7 @@ impl Whole {
             Whole::RandomBits { .. } | Whole::Fourier(_) => 1,
             Whole::Matmul | Whole::Conv(_) | Whole::Take | Whole::Place { .. } => 2,
             Whole::Scatter(_) => 3,
+            Whole::Packed(packed) => 3 + packed.biased() as usize,
             Whole::Linalg(Linalg::LuSolve { .. }) => 4,
             Whole::Linalg(Linalg::Triangular { .. } | Linalg::Pinv) => 2,
             Whole::Linalg(_) => 1,

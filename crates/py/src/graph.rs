@@ -47,6 +47,9 @@ pub fn params_of(params: &Params) -> String {
         }
         Params::Upper(upper) => format!("upper={upper}"),
         Params::Transposed(transposed) => format!("transposed={transposed}"),
+        Params::Packed(of) => {
+            format!("codes={:?} group={} transposed={}", of.codes, of.group, of.transposed).to_lowercase()
+        }
         Params::Vectors(vectors) => format!("vectors={vectors:?}").to_lowercase(),
         Params::Name(name) => name.to_string(),
         Params::Axis(axis) => format!("axis={axis}"),

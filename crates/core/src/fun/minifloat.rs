@@ -17,7 +17,7 @@ const MANTISSA: usize = 23;
 const BIAS: i64 = 127;
 
 /// A format with sign, exponent and mantissa.
-pub(super) struct Format {
+pub(crate) struct Format {
     /// Bits of the exponent.
     exponent: usize,
     /// Bits of the mantissa.
@@ -35,10 +35,10 @@ pub(super) struct Format {
 }
 
 /// Eight bits: up to 448.
-pub(super) const E4M3: Format =
+pub(crate) const E4M3: Format =
     Format { exponent: 4, mantissa: 3, least: -6, most: 8, largest: 0x7e, nan: 0x7f, has_nan: true };
 /// Four bits: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives. NaN becomes the largest number.
-pub(super) const E2M1: Format =
+pub(crate) const E2M1: Format =
     Format { exponent: 2, mantissa: 1, least: 0, most: 2, largest: 7, nan: 7, has_nan: false };
 
 /// The type in which floats are looked at: `float32`, unless they have more digits.
@@ -86,7 +86,7 @@ pub(super) fn encode(x: &Array, to: &Format) -> Result<Array> {
 ///
 /// # Errors
 /// None for codes of the format.
-pub(super) fn decode(codes: &Array, of: &Format) -> Result<Array> {
+pub(crate) fn decode(codes: &Array, of: &Format) -> Result<Array> {
     let codes = cast(codes, Dtype::U32)?;
     let size = of.exponent + of.mantissa;
     let magnitude = bitwise_and(&codes, &word((1 << size) - 1))?;

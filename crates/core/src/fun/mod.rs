@@ -21,7 +21,7 @@ pub mod make;
 pub mod minifloat;
 pub mod norm;
 pub mod order;
-mod packed;
+pub(crate) mod packed;
 pub mod part;
 pub mod quantize;
 pub mod quantized;

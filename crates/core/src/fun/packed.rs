@@ -24,7 +24,7 @@ fn int(value: usize) -> Array {
 }
 
 /// `x` with its last axis cut into blocks of `size`.
-pub(super) fn blocks(x: &Array, size: usize) -> Result<Array> {
+pub(crate) fn blocks(x: &Array, size: usize) -> Result<Array> {
     let (axis, n) = (x.ndim() - 1, x.shape()[x.ndim() - 1]);
     reshape(x, x.shape().without(axis).with(axis, n / size).with(axis + 1, size))
 }
@@ -71,7 +71,7 @@ fn crossing(codes: &Array, bits: usize) -> Result<Array> {
 ///
 /// # Errors
 /// None for `uint32`, `bits` of them or a multiple.
-pub(super) fn unpack(words: &Array, bits: usize) -> Result<Array> {
+pub(crate) fn unpack(words: &Array, bits: usize) -> Result<Array> {
     let mask = word((1 << bits) - 1);
     if WORD.is_multiple_of(bits) {
         let shifts = multiply(&iota(WORD / bits, Dtype::U32)?, &word(bits))?;

@@ -7,6 +7,7 @@
 
 use pullback_base::promote::promote;
 use pullback_base::{Dtype, Error, Kind, Result};
+use pullback_kernels::Codes;
 
 use super::minifloat::{self, E2M1, E4M3, wide};
 use super::packed::{self, blocks};
@@ -89,6 +90,15 @@ impl Scheme {
         };
         let group = one_of("a group_size", group, groups, usual_group)?;
         Ok(Scheme { mode, group, bits: one_of("bits", bits, widths, usual_bits)?, op })
+    }
+
+    /// What the codes are.
+    pub(super) fn codes(&self) -> Codes {
+        match self.mode {
+            Mode::Affine => Codes::Bits(self.bits as u8),
+            Mode::Mxfp4 | Mode::Nvfp4 => Codes::E2m1,
+            Mode::Mxfp8 => Codes::E4m3,
+        }
     }
 
     fn error(&self, expected: &str, got: &Array) -> Error {
@@ -305,23 +315,25 @@ pub fn dequantize(
         )));
     }
     let codes = blocks(&packed::unpack(&q.codes, scheme.bits)?, scheme.group)?;
-    let each = |x: &Array| blocks(x, 1);
+    let scales = blocks(&scales(q, scheme, global)?, 1)?;
     let value = match &q.biases {
-        Some(biases) => {
-            let codes = cast(&codes, q.scales.dtype())?;
-            add(&multiply(&codes, &each(&q.scales)?)?, &each(biases)?)?
-        }
+        Some(biases) => add(&multiply(&cast(&codes, scales.dtype())?, &scales)?, &blocks(biases, 1)?)?,
         None => {
             let format = if scheme.bits == 4 { &E2M1 } else { &E4M3 };
-            let scales = each(&q.scales)?;
-            let scales = match scheme.mode {
-                Mode::Nvfp4 => nv_scales(&scales, global)?,
-                _ => minifloat::decode_power(&cast(&scales, Dtype::U32)?)?,
-            };
             multiply(&minifloat::decode(&codes, format)?, &scales)?
         }
     };
     cast(&packed::joined(&value)?, dtype)
+}
+
+/// The scales of groups as numbers: of `affine` as they are, else in `float32`.
+pub(super) fn scales(q: &Quantized, scheme: Scheme, global: Option<&Array>) -> Result<Array> {
+    scheme.check_global(global)?;
+    match scheme.mode {
+        Mode::Affine => Ok(q.scales.clone()),
+        Mode::Nvfp4 => nv_scales(&q.scales, global),
+        Mode::Mxfp4 | Mode::Mxfp8 => minifloat::decode_power(&cast(&q.scales, Dtype::U32)?),
+    }
 }
 
 /// The type in which a matrix is multiplied with a quantised one.

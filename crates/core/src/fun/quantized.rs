@@ -1,14 +1,16 @@
 //! Products with quantised matrices.
 //!
-//! They are products with the numbers that the codes stand for: derivatives in `x`, and in scales and biases that are
-//! floats, are those of the composition. Codes are integers, and have none.
+//! They are rows, `ops/packed.rs`, whose kernels unpack codes where they are multiplied. Derivatives in `x`, and in scales
+//! and biases that are floats, are those of the product with `dequantize`. Codes are integers, and have none.
 
-use pullback_base::{Dtype, Error, Kind, Result, Shape};
+use pullback_base::{Dtype, Error, Kind, Result, Shape, shape};
+use pullback_kernels::Packed;
 
 use super::index::iota;
-use super::quantize::{Mode, Quantized, Scheme, dequantize, met, quantize};
-use super::{add, broadcast_to, cast, matmul, reshape, stop_gradient, subtract, swap_last, take};
+use super::quantize::{Mode, Quantized, Scheme, dequantize, met, quantize, scales};
+use super::{add, broadcast_to, cast, matmul, move_axis, reshape, stop_gradient, subtract, swap_last, take};
 use crate::array::{Array, mismatch};
+use crate::ops::packed;
 
 /// Whether a matrix is multiplied as it is, or its rows with rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +21,45 @@ pub enum Orientation {
     Transposed,
 }
 
-fn product(x: &Array, w: &Array, orientation: Orientation) -> Result<Array> {
-    match orientation {
-        Orientation::Plain => matmul(x, w),
-        Orientation::Transposed => matmul(x, &swap_last(w)?),
+/// The product of `x` with a matrix that fits it, or with many; leading axes broadcast.
+fn product(
+    op: &str,
+    x: &Array,
+    w: &Quantized,
+    orientation: Orientation,
+    scheme: Scheme,
+    global: Option<&Array>,
+) -> Result<Array> {
+    let transposed = orientation == Orientation::Transposed;
+    let of = Packed { codes: scheme.codes(), group: scheme.group, transposed };
+    let scales = scales(w, scheme, global)?;
+    // Half floats do not have all scales of the modes without biases.
+    let dtype = if w.biases.is_some() || x.dtype() == Dtype::F64 { x.dtype() } else { Dtype::F32 };
+    let mut parts = vec![w.codes.clone(), cast(&scales, dtype)?];
+    if let Some(biases) = &w.biases {
+        parts.push(cast(biases, dtype)?);
     }
+    let (r, s) = (x.ndim(), w.codes.ndim());
+    if r < 2 {
+        let y = product(op, &reshape(x, x.shape().with(0, 1))?, w, orientation, scheme, global)?;
+        return reshape(&y, y.shape().without(y.ndim() - 2));
+    }
+    let lead = shape::broadcast(op, &[&x.shape()[..r - 2], &w.codes.shape()[..s - 2]])?;
+    let wide = |x: &Array, lead: &[usize]| {
+        broadcast_to(x, &Shape::from([lead, &x.shape()[x.ndim() - 2..]].concat()))
+    };
+    if lead.ndim() == s - 2 {
+        let parts = parts.iter().map(|part| wide(part, &lead)).collect::<Result<Vec<_>>>()?;
+        return packed::multiply(of, &wide(x, &lead)?, &parts);
+    }
+    // Leading axes that matrices have not: they are taken for more rows of `x`.
+    let (more, shared) = lead.split_at(lead.ndim() + 2 - s);
+    let parts = parts.iter().map(|part| wide(part, shared)).collect::<Result<Vec<_>>>()?;
+    let x = wide(x, &lead)?;
+    let sizes = [&[more.iter().product()], &x.shape()[more.len()..]].concat();
+    let y = packed::multiply_many(of, &reshape(&x, Shape::from(sizes))?, &parts)?;
+    let y = move_axis(&y, shared.len(), 0)?;
+    reshape(&y, Shape::from([more, &y.shape()[1..]].concat()))
 }
 
 /// The product of `x` with a quantised matrix.
@@ -34,7 +70,7 @@ pub fn quantized_matmul(x: &Array, w: &Quantized, orientation: Orientation, sche
     let op = "quantized_matmul";
     let dtype = met(op, x, w)?;
     fits(op, x, w, orientation, scheme)?;
-    product(&cast(x, dtype)?, &dequantize(w, scheme, None, Some(dtype))?, orientation)
+    product(op, &cast(x, dtype)?, w, orientation, scheme, None)
 }
 
 /// Refuses a product of sizes that do not meet, in the words of the quantised matrix.
@@ -92,7 +128,7 @@ pub fn gather_qmm(
     fits(op, x, w, orientation, scheme)?;
     let (left, right) = positions(op, x, &w.codes, at)?;
     let x = picked(op, &cast(x, dtype)?, &left)?;
-    product(&x, &dequantize(&chosen(op, w, &right)?, scheme, global, Some(dtype))?, orientation)
+    product(op, &x, &chosen(op, w, &right)?, orientation, scheme, global)
 }
 
 fn chosen(op: &str, w: &Quantized, at: &Array) -> Result<Quantized> {
@@ -131,17 +167,64 @@ fn check(op: &str, x: &Factor<'_>, w: &Factor<'_>, scheme: Scheme) -> Result<()>
     Ok(())
 }
 
-/// The numbers that a quantised factor stands for, in `float32`. Floats are quantised here: the derivative is that of the
-/// identity, since that of rounding is 0 wherever it exists.
-fn numbers(x: &Factor<'_>, scheme: Scheme) -> Result<Array> {
-    let read = |q: &Quantized| dequantize(q, scheme, x.global, Some(Dtype::F32));
-    if let Some(scales) = x.scales {
-        return read(&Quantized { codes: x.matrix.clone(), scales: scales.clone(), biases: None });
+impl Factor<'_> {
+    /// What was given in codes.
+    fn packed(&self) -> Option<Quantized> {
+        let codes = self.matrix.clone();
+        Some(Quantized { codes, scales: self.scales?.clone(), biases: None })
     }
-    let wide = cast(x.matrix, Dtype::F32)?;
-    let rounded = stop_gradient(&read(&quantize(&wide, scheme, x.global)?)?)?;
-    // The difference is 0, and has a derivative.
-    add(&rounded, &subtract(&wide, &stop_gradient(&wide)?)?)
+
+    /// The numbers that it stands for, in `float32`. Floats are quantised here: the derivative is that of the identity, since
+    /// that of rounding is 0 wherever it exists.
+    fn numbers(&self, scheme: Scheme) -> Result<Array> {
+        let read = |q: &Quantized| dequantize(q, scheme, self.global, Some(Dtype::F32));
+        if let Some(packed) = self.packed() {
+            return read(&packed);
+        }
+        let wide = cast(self.matrix, Dtype::F32)?;
+        let rounded = stop_gradient(&read(&quantize(&wide, scheme, self.global)?)?)?;
+        // The difference is 0, and has a derivative.
+        add(&rounded, &subtract(&wide, &stop_gradient(&wide)?)?)
+    }
+}
+
+/// The right factor of a product of both: codes, or numbers.
+enum Right {
+    Codes(Quantized),
+    Numbers(Array),
+}
+
+impl Right {
+    /// Of a factor that fits `x`.
+    fn of(op: &str, x: &Array, w: &Factor<'_>, scheme: Scheme) -> Result<Right> {
+        let (right, columns) = match w.packed() {
+            Some(q) => {
+                let columns = scheme.check(&q.codes, &q.scales, None)?;
+                (Right::Codes(q), columns)
+            }
+            None => {
+                let numbers = w.numbers(scheme)?;
+                let columns = numbers.shape()[numbers.ndim() - 1];
+                (Right::Numbers(numbers), columns)
+            }
+        };
+        if x.shape()[x.ndim() - 1] == columns {
+            return Ok(right);
+        }
+        let w = w
+            .matrix
+            .aval()
+            .reshaped(w.matrix.shape().without(w.matrix.ndim() - 1).with(w.matrix.ndim() - 1, columns));
+        Err(mismatch(op, "x and w with last axes of one size", &[x.aval(), &w]))
+    }
+
+    /// `x` times its transpose.
+    fn product(&self, op: &str, x: &Array, scheme: Scheme, global: Option<&Array>) -> Result<Array> {
+        match self {
+            Right::Codes(q) => product(op, x, q, Orientation::Transposed, scheme, global),
+            Right::Numbers(w) => matmul(x, &swap_last(w)?),
+        }
+    }
 }
 
 /// `x @ w.T` of quantised numbers: `x` is quantised here, and so is `w` where it has no scales.
@@ -152,16 +235,8 @@ fn numbers(x: &Factor<'_>, scheme: Scheme) -> Result<Array> {
 pub fn qqmm(x: &Factor<'_>, w: &Factor<'_>, scheme: Scheme) -> Result<Array> {
     let op = "qqmm";
     check(op, x, w, scheme)?;
-    let (a, b) = (numbers(x, scheme)?, numbers(w, scheme)?);
-    meet(op, &a, &b)?;
-    cast(&product(&a, &b, Orientation::Transposed)?, x.matrix.dtype())
-}
-
-fn meet(op: &str, x: &Array, w: &Array) -> Result<()> {
-    if x.shape()[x.ndim() - 1] != w.shape()[w.ndim() - 1] {
-        return Err(mismatch(op, "x and w with last axes of one size", &[x.aval(), w.aval()]));
-    }
-    Ok(())
+    let a = x.numbers(scheme)?;
+    cast(&Right::of(op, &a, w, scheme)?.product(op, &a, scheme, w.global)?, x.matrix.dtype())
 }
 
 /// As `qqmm`, of matrices picked by position among all that there are.
@@ -172,8 +247,10 @@ pub fn gather_qqmm(x: &Factor<'_>, w: &Factor<'_>, at: [Option<&Array>; 2], sche
     let op = "gather_qqmm";
     check(op, x, w, scheme)?;
     let (left, right) = positions(op, x.matrix, w.matrix, at)?;
-    let (a, b) = (numbers(x, scheme)?, numbers(w, scheme)?);
-    meet(op, &a, &b)?;
-    let product = product(&picked(op, &a, &left)?, &picked(op, &b, &right)?, Orientation::Transposed)?;
-    cast(&product, x.matrix.dtype())
+    let a = x.numbers(scheme)?;
+    let b = match Right::of(op, &a, w, scheme)? {
+        Right::Codes(q) => Right::Codes(chosen(op, &q, &right)?),
+        Right::Numbers(w) => Right::Numbers(picked(op, &w, &right)?),
+    };
+    cast(&b.product(op, &picked(op, &a, &left)?, scheme, w.global)?, x.matrix.dtype())
 }

@@ -14,6 +14,7 @@ mod linalg;
 pub mod logic;
 pub mod make;
 pub mod order;
+pub mod packed;
 pub mod reduce;
 pub mod scan;
 pub mod scatter;
@@ -47,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static OpDef> {
         complex::ROWS,
         contract::ROWS,
         conv::ROWS,
+        packed::ROWS,
         fft::ROWS,
         solve::ROWS,
         spectrum::ROWS,

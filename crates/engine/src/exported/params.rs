@@ -2,7 +2,7 @@
 
 use pullback_base::{Error, Result};
 use pullback_core::Params;
-use pullback_kernels::{Fourier, Scale, Slide, Spectrum, Vectors};
+use pullback_kernels::{Codes, Fourier, Packed, Scale, Slide, Spectrum, Vectors};
 
 use super::bytes::{Reader, Writer};
 use super::program::wrong;
@@ -86,6 +86,16 @@ pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
             to.byte(15);
             to.byte(place(&VECTORS, *vectors));
         }
+        Params::Packed(packed) => {
+            to.byte(16);
+            to.byte(match packed.codes {
+                Codes::Bits(bits) => bits,
+                Codes::E2m1 => E2M1,
+                Codes::E4m3 => E4M3,
+            });
+            to.long(packed.group as u64);
+            to.byte(u8::from(packed.transposed));
+        }
         Params::Host(call) => {
             let text = format!("[export_function] expected operations of the engine, got {}", call.op.name);
             return Err(Error::value(text));
@@ -94,6 +104,9 @@ pub(super) fn write(to: &mut Writer, params: &Params) -> Result<()> {
     Ok(())
 }
 
+/// Codes that are no whole numbers, in the place of a number of bits.
+const E2M1: u8 = 0xf4;
+const E4M3: u8 = 0xf8;
 const SCALES: [Scale; 3] = [Scale::One, Scale::Root, Scale::Length];
 const VECTORS: [Vectors; 3] = [Vectors::None, Vectors::Thin, Vectors::Full];
 const SPECTRA: [Spectrum; 3] = [Spectrum::Full, Spectrum::Once, Spectrum::Twice];
@@ -164,7 +177,16 @@ pub(super) fn read(from: &mut Reader<'_>) -> Result<Params> {
         13 => Params::Upper(from.byte("a triangle")? != 0),
         14 => Params::Transposed(from.byte("a side")? != 0),
         15 => Params::Vectors(one_of(&VECTORS, from)?),
-        other => return Err(wrong(format!("params of kinds 0 to 15, got {other}"))),
+        16 => {
+            let codes = match from.byte("a number of bits")? {
+                E2M1 => Codes::E2m1,
+                E4M3 => Codes::E4m3,
+                bits => Codes::Bits(bits),
+            };
+            let group = from.size("a group")?;
+            Params::Packed(Packed { codes, group, transposed: from.byte("a side")? != 0 })
+        }
+        other => return Err(wrong(format!("params of kinds 0 to 16, got {other}"))),
     })
 }
 

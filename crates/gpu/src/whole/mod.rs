@@ -5,6 +5,7 @@ mod conv;
 pub(crate) mod copy;
 pub(crate) mod fft;
 mod matmul;
+mod packed;
 mod rows;
 mod sort;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(
     match &step.whole {
         Whole::Matmul => matmul::run(session, step, args, out, dtype),
         Whole::Conv(slides) => conv::run(session, step, args, slides, out, dtype),
+        Whole::Packed(packed) => packed::run(session, step, args, *packed, out, dtype),
         Whole::ArgReduce { max } => along::arg_reduce(session, step, &args[0], out, *max),
         Whole::Cumulate { how, reverse, inclusive } => along::cumulate(
             session,
@@ -183,6 +185,9 @@ pub(crate) fn texts(dtype: Dtype) -> Vec<String> {
     all.push(conv::tiled_text(dtype, pullback_compile::program::computing(dtype), 1));
     if dtype == Dtype::F32 {
         all.extend(fft::texts());
+    }
+    if matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::Bf16) {
+        all.extend(packed::texts(dtype));
     }
     let ordered = dtype != Dtype::C64;
     for (max, grouped) in

@@ -8,6 +8,7 @@ mod device;
 mod fold;
 mod fourier;
 mod oracle;
+mod packed;
 mod point;
 mod ulp;
 mod whole;

@@ -3,6 +3,7 @@
 
 pub mod index;
 pub mod order;
+pub mod packed;
 pub mod place;
 pub mod product;
 pub mod random;

@@ -102,6 +102,19 @@ pub fn work<W: Work>(isa: Isa, work: W) -> W::Out {
     unsafe { for_isa!(isa, work, W)(work) }
 }
 
+/// Such a loop that asks what its instruction set has.
+pub(crate) trait TargetWork {
+    /// The loop.
+    fn run<I: Target>(self);
+}
+
+/// As `work`.
+pub(crate) fn target_work<W: TargetWork>(isa: Isa, work: W) {
+    let isa = if isa.available() { isa } else { Isa::Base };
+    // SAFETY: the processor has the set.
+    unsafe { for_isa!(isa, target_work, W)(work) }
+}
+
 /// # Safety
 /// `bytes` is whole, aligned elements of type `T`.
 #[inline(always)]
@@ -223,6 +236,12 @@ macro_rules! drivers {
             $(#[target_feature(enable = $features)])?
             pub unsafe fn work<W: Work>(work: W) -> W::Out {
                 work.run()
+            }
+
+            // SAFETY: the processor has the set.
+            $(#[target_feature(enable = $features)])?
+            pub unsafe fn target_work<W: TargetWork>(work: W) {
+                work.run::<$target>();
             }
 
             // SAFETY: see `Kernel`.
