@@ -75,7 +75,7 @@ pub fn locked(py: Python<'_>) -> PyResult<()> {
 }
 
 fn forced_off(py: Python<'_>) -> PyResult<bool> {
-    let said = |text: Bound<'_, PyAny>| text.str().is_ok_and(|text| text.to_string() == "0");
+    let said = |text: Bound<'_, PyAny>| text.str().is_ok_and(|text| text == "0");
     let options = py.import("sys")?.getattr("_xoptions")?;
     let option = options.call_method1("get", ("gil",))?;
     let variable = py.import("os")?.getattr("environ")?.call_method1("get", ("PYTHON_GIL",))?;

@@ -68,13 +68,13 @@ impl Custom {
     /// `rule(call, cotangents)`: cotangents of the arguments.
     #[must_use]
     pub fn vjp(self, rule: impl Fn(&Call, &[Array]) -> Result<Value> + Send + Sync + 'static) -> Custom {
-        self.vjp_symbolic(move |call, g| rule(call, &dense(g, &call.outputs)))
+        self.vjp_symbolic(move |call, g| rule(call, &dense(g, call.outputs)))
     }
 
     /// `rule(call, tangents)`: tangents of the outputs.
     #[must_use]
     pub fn jvp(self, rule: impl Fn(&Call, &[Array]) -> Result<Value> + Send + Sync + 'static) -> Custom {
-        self.jvp_symbolic(move |call, t| rule(call, &dense(t, &call.inputs)))
+        self.jvp_symbolic(move |call, t| rule(call, &dense(t, call.inputs)))
     }
 
     /// As `vjp`, with `None` for zero cotangents.

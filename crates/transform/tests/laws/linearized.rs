@@ -117,7 +117,7 @@ fn what_waits_is_linear() {
     close(&pulled(&again, &[scalar(2.)]), &[2. * slope]);
     // A rule that differentiates such a function has a transpose as well, by itself and mapped.
     let rule = square().vjp(move |call, g| {
-        let (_, back) = vjp(&f, &call.inputs)?;
+        let (_, back) = vjp(&f, call.inputs)?;
         Ok(back.call_dense(g)?.remove(0).into())
     });
     close(&jvp(&|x| rule.call(x), &[scalar(0.5)], &[scalar(2.)]).unwrap().1[0].values(), &[2. * slope]);

@@ -46,7 +46,7 @@ fn a_rule_may_use_outputs_and_call_its_own_function() {
     let own: Arc<OnceLock<Custom>> = Arc::default();
     let weak = own.clone();
     let f = Custom::new("exp", &["x"], |x| Ok(vec![exp(&x[0])])).vjp(move |call, g| {
-        let again = weak.get().expect("set below").call(&call.inputs)?.swap_remove(0);
+        let again = weak.get().expect("set below").call(call.inputs)?.swap_remove(0);
         Ok((&g[0] * &again).into())
     });
     let by_output = Custom::new("exp", &["x"], |x| Ok(vec![opaque(&exp(&x[0]))]))

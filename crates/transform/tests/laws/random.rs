@@ -164,11 +164,11 @@ fn custom(which: usize, kind: usize, x: &[Array], c: &Array, with: With) -> Resu
     }
     let f = Custom::new("f", &["x", "y"], body.clone()).captured(Captured::Differentiate);
     let f = match kind {
-        0 | 5 => f.vjp(move |call: &Call, g| Ok(pull(&call.inputs, &g[0]).into())),
-        1 | 6 => f.jvp(move |call: &Call, t| Ok(push(&call.inputs, t).into())),
+        0 | 5 => f.vjp(move |call: &Call, g| Ok(pull(call.inputs, &g[0]).into())),
+        1 | 6 => f.jvp(move |call: &Call, t| Ok(push(call.inputs, t).into())),
         2 | 7 => f
-            .vjp(move |call: &Call, g| Ok(pull(&call.inputs, &g[0]).into()))
-            .jvp(move |call: &Call, t| Ok(push(&call.inputs, t).into())),
+            .vjp(move |call: &Call, g| Ok(pull(call.inputs, &g[0]).into()))
+            .jvp(move |call: &Call, t| Ok(push(call.inputs, t).into())),
         3 | 8 => f.forward_backward(
             // Residuals: the arguments, and something computed.
             move |x| Ok((body(x)?, vec![x[0].clone(), 2. * &x[1]])),
@@ -195,8 +195,8 @@ fn nested(which: usize, kind: usize, x: &[Array], c: &Array, with: With) -> Resu
     let f = match kind {
         10 => return f.call(x),
         11 => return checkpoint(with_vmap, x),
-        12 => f.vjp(move |call, g| Ok(vjp(&with_vjp, &call.inputs)?.1.call_dense(g)?.into())),
-        _ => f.jvp(move |call, t| Ok(jvp(&with_jvp, &call.inputs, t)?.1.into())).vmap(move |x, axes, _| {
+        12 => f.vjp(move |call, g| Ok(vjp(&with_vjp, call.inputs)?.1.call_dense(g)?.into())),
+        _ => f.jvp(move |call, t| Ok(jvp(&with_jvp, call.inputs, t)?.1.into())).vmap(move |x, axes, _| {
             // The capture is one example's, and not mapped by this rule.
             let f = |x: &[Array]| custom(which, 0, x, &b, with);
             Ok((vmap(&f, x, axes)?, vec![Some(0)]))
