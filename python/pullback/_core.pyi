@@ -1773,6 +1773,11 @@ def quantized_matmul(x: _ArrayLike, w: _ArrayLike, /, scales: _ArrayLike, biases
     """
     The product of `x` with a matrix that `quantize` made: `x @ w.T`, or `x @ w` if not `transpose`.
 
+    Codes are unpacked where they are multiplied; only a GPU unpacks the whole matrix first, for many rows of `x`. The
+    numbers are not rounded to half floats, and sums are in `float32`, unless all are `float64`: a result is within
+    `(k + 3) * 2**-24` of the sum of `abs(x) * (abs(scale * code) + abs(bias))` over its `k` terms, before it is rounded
+    to its type.
+
     Its derivative by `x`, and by scales and biases that are floats, is that of the product with the numbers that the
     codes stand for. The codes themselves have none.
 
