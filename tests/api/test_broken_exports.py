@@ -150,7 +150,7 @@ BROKEN = {
         one("sin", NONE, kind("int32")),
         "[sin] expected a float or complex type, got int32",
     ),
-    "params that are none": (one("sin", b"\x63", kind(F)), "params of kinds 0 to 15, got 99"),
+    "params that are none": (one("sin", b"\x63", kind(F)), "params of kinds 0 to 16, got 99"),
     "params of another kind": (one("sin", axis(0), kind(F)), "params of sin, got Axis(0)"),
     "no params": (one("sum", NONE, kind(F, 2)), "params of sum, got None"),
     "an axis for axes": (one("sum", axis(0), kind(F, 2)), "params of sum, got Axis(0)"),
