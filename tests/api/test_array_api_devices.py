@@ -162,6 +162,21 @@ def test_what_pb_makes_is_for_the_current_device():
 
 
 @pytest.mark.skipif(len(DEVICES) < 2, reason="no GPU")
+def test_what_a_callback_makes_is_its_own():
+    seen = []
+
+    def host(x):
+        with pb.stream(pb.gpu):
+            seen.append((pb.ones(2, stream=pb.cpu) * 2).device)
+        return x
+
+    x = pb.pure_callback(host, pb.ShapeDtypeStruct((3,), pb.float32), xp.ones(3, device=pb.cpu))
+    # It has to know the elements while it runs.
+    assert len(xp.nonzero(x)[0]) == 3
+    assert seen == [pb.gpu]
+
+
+@pytest.mark.skipif(len(DEVICES) < 2, reason="no GPU")
 def test_moved_arrays_stay():
     x = pb.array([1.0, 2.0])
     for device in DEVICES:

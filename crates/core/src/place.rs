@@ -52,6 +52,13 @@ pub fn placed(device: Device) -> Here {
     here
 }
 
+/// As `on`, and what is made is not placed, whatever is around: for code that is called meanwhile and is no part of it.
+pub fn unplaced(device: Device) -> Here {
+    let here = on(Some(device));
+    STAYS.set(false);
+    here
+}
+
 /// Where a node is: what is made is for its device, and placed if it is.
 pub fn beside(node: &Node) -> Here {
     let here = on(Some(node.device));

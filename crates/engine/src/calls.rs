@@ -97,7 +97,7 @@ pub(crate) fn run(
     let missing = || Error::internal("[eval] expected a block and a function to call");
     let call = calls.get(host.call as usize).ok_or_else(missing)?;
     let fun = call.fun().ok_or_else(missing)?;
-    let _here = place::on(Some(step.device));
+    let _here = place::unplaced(step.device);
     let mut args: SmallVec<[Array; 2]> = SmallVec::new();
     for operand in &step.inputs {
         let block = slots[operand.slot as usize].clone().ok_or_else(missing)?;

@@ -105,6 +105,9 @@ impl CallRules {
             return Some(one);
         }
         let tuple = result.cast_exact::<PyTuple>().ok().filter(|tuple| tuple.len() == n)?;
+        if n == 1 {
+            return array(&tuple.get_item(0).ok()?);
+        }
         tuple.iter().map(|item| array(&item)).collect::<Option<Vec<Value>>>().map(Value::Tuple)
     }
 
