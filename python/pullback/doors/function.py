@@ -106,7 +106,7 @@ def _opened(cls: type[Function]) -> _Opened:
         else:
             out = cls.forward(*args, **kwargs)
             cls.setup_context(ctx, inputs(args, kwargs), out)  # type: ignore[attr-defined]
-        if (ctx._fixed or ctx._dirty) and said.calls:
+        if ctx._said and said.calls and any(ctx._marks()):
             said.calls[-1].append(_positions(ctx, args, out))
         return out, ctx
 
@@ -195,10 +195,13 @@ def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
 def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, cotangents: Any) -> Any:
         ctx = Context._unpacked(call)
-        if ctx._materialize and not isinstance(cotangents, array):
-            cotangents = zeros.filled(cotangents, call.outputs)
-        each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
-        result = backward(ctx, *each)
+        if isinstance(cotangents, array):
+            result = backward(ctx, cotangents)
+        else:
+            if ctx._materializes():
+                cotangents = zeros.filled(cotangents, call.outputs)
+            each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
+            result = backward(ctx, *each)
         # Trailing gradients of nothing are allowed.
         if isinstance(result, tuple) and result and result[-1] is None:
             count = len(call.needs)
@@ -212,9 +215,10 @@ def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
 def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
     def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
         ctx = Context._unpacked(call)
-        if ctx._saved_forward is not None:
-            ctx._saved = ctx._saved_forward
-        if ctx._materialize and not all(isinstance(t, array) for t in tangents):
+        saved = ctx._forward()
+        if saved is not None:
+            ctx._saved = saved
+        if ctx._materializes() and not all(isinstance(t, array) for t in tangents):
             tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
         return jvp(ctx, *tangents)
 
@@ -230,9 +234,10 @@ def _vmap(vmap: Callable[..., Any]) -> Callable[..., Any]:
 
 def _positions(ctx: Context, args: tuple[Any, ...], out: Any) -> _Marks:
     outs = out if isinstance(out, tuple) else (out,)
-    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in ctx._fixed))
+    unmoved, changing = ctx._marks()
+    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in unmoved))
     dirty = []
-    for changed in ctx._dirty:
+    for changed in changing:
         at = [i for i, x in enumerate(args) if x is changed]
         where = [i for i, y in enumerate(outs) if y is changed]
         if not at or not where:
