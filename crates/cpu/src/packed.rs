@@ -309,7 +309,7 @@ impl Plan {
 
     /// Brings lanes to the columns that they are.
     fn deliver<'a>(&self, lanes: &[f32], columns: Range<usize>, to: impl Fn(usize) -> &'a mut f32) {
-        let (_, codes) = packed::block(self.packed.codes);
+        let codes = packed::block(self.packed.codes);
         for (at, column) in columns.enumerate() {
             *to(column) = lanes[at % codes * LANES + at / codes];
         }
@@ -323,7 +323,7 @@ impl Plan {
         // Of a transposed matrix a panel is some rows, else some columns, a part of the depth at a time.
         let wide = match self.packed.transposed {
             true => (PANEL / (vectors * LANES)).clamp(TASK, WIDE).min(n.next_multiple_of(TASK)),
-            false => LANES * packed::block(codes).1,
+            false => LANES * packed::block(codes),
         };
         let deep = if self.packed.transposed { vectors * LANES } else { k.min(PANEL / wide) };
         let panels = n.div_ceil(wide);

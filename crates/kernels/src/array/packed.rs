@@ -30,7 +30,7 @@ const WORDS: usize = 5;
 trait Format {
     const BITS: usize;
     /// Words of a block.
-    const WORDS: usize;
+    const WORDS: usize = words_of(Self::BITS);
     /// Neighbouring blocks that share a scale, whatever the size of groups.
     const SHARE: usize;
     /// Codes of a block.
@@ -40,23 +40,21 @@ trait Format {
 }
 
 macro_rules! whole_numbers {
-    ($($name:ident $bits:literal $words:literal $share:literal)*) => {$(
+    ($($name:ident $bits:literal $share:literal)*) => {$(
         struct $name;
         impl Format for $name {
             const BITS: usize = $bits;
-            const WORDS: usize = $words;
             const SHARE: usize = $share;
             #[inline(always)]
             fn number(code: u32) -> f32 { code as i32 as f32 }
         }
     )*};
 }
-whole_numbers! { One 1 1 1  Two 2 1 2  Three 3 3 1  Four 4 1 4  Five 5 5 1  Six 6 3 2  Eight 8 1 8 }
+whole_numbers! { One 1 1  Two 2 2  Three 3 1  Four 4 4  Five 5 1  Six 6 2  Eight 8 8 }
 
 struct E2m1;
 impl Format for E2m1 {
     const BITS: usize = 4;
-    const WORDS: usize = 1;
     const SHARE: usize = 2;
     #[inline(always)]
     fn number(code: u32) -> f32 {
@@ -69,7 +67,6 @@ impl Format for E2m1 {
 struct E4m3;
 impl Format for E4m3 {
     const BITS: usize = 8;
-    const WORDS: usize = 1;
     const SHARE: usize = 8;
     #[inline(always)]
     fn number(code: u32) -> f32 {
@@ -83,26 +80,29 @@ impl Format for E4m3 {
     }
 }
 
-/// Words and codes of a block.
-pub const fn block(codes: Codes) -> (usize, usize) {
-    let bits = codes.bits();
-    let words = match bits {
+/// Words of a block of codes of so many bits: as few as end where a code ends.
+const fn words_of(bits: usize) -> usize {
+    match bits {
         3 | 5 => bits,
         6 => 3,
         _ => 1,
-    };
-    (words, 32 * words / bits)
+    }
+}
+
+/// Codes of a block.
+pub const fn block(codes: Codes) -> usize {
+    32 * words_of(codes.bits()) / codes.bits()
 }
 
 /// Vectors of a row of `n` codes.
 pub const fn vectors(codes: Codes, n: usize) -> usize {
-    let (_, each) = block(codes);
+    let each = block(codes);
     n.div_ceil(LANES * each) * each
 }
 
 /// Where in a row the code in a lane of a vector is.
 pub const fn position(codes: Codes, vector: usize, lane: usize) -> usize {
-    let (_, each) = block(codes);
+    let each = block(codes);
     (vector / each * LANES + lane) * each + vector % each
 }
 
