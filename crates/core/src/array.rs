@@ -134,7 +134,8 @@ impl Array {
 
     /// The node, if nobody else holds it, not even weakly.
     pub(crate) fn unshared(&mut self) -> Option<&mut Node> {
-        Arc::get_mut(&mut self.node)
+        // To look at a count is nothing beside taking hold of it.
+        if Arc::strong_count(&self.node) == 1 { Arc::get_mut(&mut self.node) } else { None }
     }
 
     /// Which output of the node it is.

@@ -1,17 +1,18 @@
 //! The line of Python that called us, outside of this package.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use pullback::custom::Site;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{ffi, intern};
+use rustc_hash::FxHashSet;
 
 /// A code object outside, which is kept so that its address stays its own.
 struct Outside {
     code: Py<PyAny>,
-    file: Arc<str>,
+    file: &'static str,
     /// Instructions that called, and their lines: to count those takes longer than the rest.
     lines: Vec<(i32, u32)>,
 }
@@ -33,7 +34,7 @@ pub fn caller(py: Python<'_>) -> Site {
     }
     let here = innermost(py).map(|frame| (line(&frame), file(&code(&frame))));
     let (line, file) = here.unwrap_or_else(|| (0, "?".into()));
-    Site { file: file.into(), line }
+    Site { file: kept(&file), line }
 }
 
 /// The innermost frame of Python outside of this package: what a user wrote. A function in Rust has no frame.
@@ -90,9 +91,9 @@ fn file(code: &Bound<'_, PyAny>) -> String {
 
 /// The file of a code object, unless it is one of the package or of the interpreter itself, which starts programs and
 /// imports. Calls come from the same lines again and again, so all but the first take a comparison.
-fn outside(code: Bound<'_, PyAny>) -> Option<Arc<str>> {
+fn outside(code: Bound<'_, PyAny>) -> Option<&'static str> {
     let known = LAST.with_borrow(|last| match last {
-        Some(outside) if outside.code.is(&code) => Some(outside.file.clone()),
+        Some(outside) if outside.code.is(&code) => Some(outside.file),
         _ => None,
     });
     if known.is_some() || WITHIN.with_borrow(|within| within.iter().any(|known| known.is(&code))) {
@@ -105,11 +106,26 @@ fn outside(code: Bound<'_, PyAny>) -> Option<Arc<str>> {
         WITHIN.with_borrow_mut(|within| within.push(code.unbind()));
         return None;
     }
-    let file: Arc<str> = name.into();
-    let fresh = Outside { code: code.unbind(), file: file.clone(), lines: Vec::new() };
+    let file = kept(&name);
+    let fresh = Outside { code: code.unbind(), file, lines: Vec::new() };
     let before = LAST.with_borrow_mut(|last| last.replace(fresh));
     drop(before);
     Some(file)
+}
+
+/// The name of a file, once for all calls from it.
+fn kept(name: &str) -> &'static str {
+    static NAMES: Mutex<Option<FxHashSet<&'static str>>> = Mutex::new(None);
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let names = names.get_or_insert_default();
+    match names.get(name) {
+        Some(known) => known,
+        None => {
+            let fresh: &'static str = Box::leak(name.into());
+            names.insert(fresh);
+            fresh
+        }
+    }
 }
 
 /// The folder of this package.

@@ -1,8 +1,10 @@
-//! A set for walks over graphs that are nearly always small: those of bodies and rules.
+//! A set and a map for walks over graphs that are nearly always small: those of bodies and rules.
 
 use std::hash::Hash;
 
-use rustc_hash::FxHashSet;
+use pullback_base::Result;
+use pullback_core::{Array, Key, fun};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// A set whose first members are looked through, without memory of its own.
@@ -40,5 +42,48 @@ impl<T: Eq + Hash> FromIterator<T> for Few<T> {
         let mut few = Few::default();
         keys.into_iter().for_each(|key| _ = few.insert(key));
         few
+    }
+}
+
+/// Cotangents by what they are of. Few are known at a time: they are taken out where they are used.
+#[derive(Default)]
+pub(crate) struct Known {
+    first: SmallVec<[(Key, Array); 8]>,
+    more: FxHashMap<Key, Array>,
+}
+
+impl Known {
+    fn position(&self, key: &Key) -> Option<usize> {
+        self.first.iter().position(|(known, _)| known == key)
+    }
+
+    pub fn get(&self, key: &Key) -> Option<&Array> {
+        match self.position(key) {
+            Some(at) => Some(&self.first[at].1),
+            None => self.more.get(key),
+        }
+    }
+
+    pub fn take(&mut self, key: &Key) -> Option<Array> {
+        match self.position(key) {
+            Some(at) => Some(self.first.swap_remove(at).1),
+            None if self.more.is_empty() => None,
+            None => self.more.remove(key),
+        }
+    }
+
+    /// Adds to what is known.
+    pub fn give(&mut self, key: Key, g: Array) -> Result<()> {
+        if let Some(at) = self.position(&key) {
+            let known = &mut self.first[at].1;
+            *known = fun::add(known, &g)?;
+        } else if let Some(known) = self.more.get_mut(&key) {
+            *known = fun::add(known, &g)?;
+        } else if self.first.len() < self.first.inline_size() {
+            self.first.push((key, g));
+        } else {
+            self.more.insert(key, g);
+        }
+        Ok(())
     }
 }

@@ -91,7 +91,7 @@ pub fn linear_transpose(f: &Fun, avals: &[Aval]) -> Result<Transposed> {
     let trail = Trail::run(op, f, leaves)?;
     let Trail { outs, leaves, number, .. } = &trail;
     outs.iter().enumerate().try_for_each(|(i, out)| inexact("result", i, out.aval()))?;
-    linear::check(outs, leaves, *number).map_err(not_linear)?;
+    let _ = linear::check(outs, leaves, *number).map_err(not_linear)?;
     linear::check_bodies(outs, leaves, *number).map_err(not_linear)?;
     Ok(Transposed(trail))
 }

@@ -1,17 +1,20 @@
 //! Reverse mode.
 
+use std::sync::Arc;
+
 use pullback_base::{Error, Kind as Family, Result};
 use pullback_core::op::Diff;
 use pullback_core::origin::{self, How};
 use pullback_core::trace::Live;
-use pullback_core::{Array, Key, Node, NodeKind, fun, place};
+use pullback_core::{Array, Node, NodeKind, fun, place};
 use rustc_hash::FxHashMap;
 use smallvec::{SmallVec, smallvec};
 
 use crate::custom::derive;
+use crate::few::Known;
 use crate::forward::{fit_all, opaque};
 use crate::stack::{self, Kind};
-use crate::walk::flowing;
+use crate::walk::{Reached, flowing, id};
 use crate::{Derivatives, Fun, count};
 
 /// A function that has been traced, for walks to come.
@@ -37,7 +40,7 @@ impl Trail {
     /// Cotangents of the leaves, given those of the results.
     pub fn pull(&self, op: &str, cotangents: &[Option<Array>]) -> Result<Vec<Option<Array>>> {
         let seeds = fit_all(op, ("cotangent", "output"), &self.outs, cotangents)?;
-        pull(&self.outs, &seeds, &self.leaves, &[], self.number)
+        Ok(pull(&self.outs, &seeds, &self.leaves, &[], self.number)?.into_vec())
     }
 }
 
@@ -175,19 +178,28 @@ pub(crate) fn pull(
     leaves: &[Array],
     ends: &[Array],
     floor: u64,
-) -> Result<Vec<Option<Array>>> {
+) -> Result<Derivatives> {
     // A rule may evaluate what it gets: what lies below, and has yet to be walked, must not forget its inputs.
     let _live = Live::new(floor);
-    let mut known: FxHashMap<Key, Array> = FxHashMap::default();
-    for (out, g) in outs.iter().zip(cotangents) {
-        give(&mut known, out, g.clone())?;
-    }
     // Derivatives go only where they can arrive at a leaf.
-    let reached = flowing(outs, leaves, ends, floor);
+    along(&flowing(outs, leaves, ends, floor), outs, cotangents.iter().cloned(), leaves)
+}
+
+/// As `pull`, where the nodes on the way are known.
+pub(crate) fn along(
+    reached: &Reached,
+    outs: &[Array],
+    cotangents: impl IntoIterator<Item = Option<Array>>,
+    leaves: &[Array],
+) -> Result<Derivatives> {
+    let mut known = Known::default();
+    for (out, g) in outs.iter().zip(cotangents) {
+        give(&mut known, out, g)?;
+    }
     let wanted = |x: &Array| x.is_inexact() && reached.has(x);
     for node in reached.order.iter().rev() {
-        let outs = node.outputs();
-        let gs: SmallVec<[Option<Array>; 1]> = outs.iter().map(|y| known.remove(&y.key())).collect();
+        let out = |i: usize| known.take(&(id(node), i as u32));
+        let gs: SmallVec<[Option<Array>; 1]> = (0..node.avals.len()).map(out).collect();
         if gs.iter().all(Option::is_none) {
             continue;
         }
@@ -196,8 +208,8 @@ pub(crate) fn pull(
         let (inputs, custom) = node.history();
         let needs: SmallVec<[bool; 4]> = inputs.iter().map(wanted).collect();
         let results = match &node.kind {
-            NodeKind::Custom => derive::pull(node, custom, (&inputs, &outs), &gs, &needs)?,
-            _ => pull_op(node, (&inputs, &outs), &gs, &needs)?,
+            NodeKind::Custom => derive::pull(node, custom, (&inputs, &node.outputs()), &gs, &needs)?,
+            _ => pull_op(node, &inputs, &gs, &needs)?,
         };
         for ((x, g), needed) in inputs.iter().zip(results).zip(needs) {
             if needed {
@@ -205,26 +217,21 @@ pub(crate) fn pull(
             }
         }
     }
+    // To count a reference takes longer than to move it.
+    if let [leaf] = leaves {
+        return Ok(smallvec![known.take(&leaf.key())]);
+    }
     Ok(leaves.iter().map(|leaf| known.get(&leaf.key()).cloned()).collect())
 }
 
-fn give(known: &mut FxHashMap<Key, Array>, x: &Array, g: Option<Array>) -> Result<()> {
-    if let (Some(g), true) = (g, x.is_inexact()) {
-        let sum = match known.get(&x.key()) {
-            Some(old) => fun::add(old, &g)?,
-            None => g,
-        };
-        known.insert(x.key(), sum);
+fn give(known: &mut Known, x: &Array, g: Option<Array>) -> Result<()> {
+    match g {
+        Some(g) if x.is_inexact() => known.give(x.key(), g),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn pull_op(
-    node: &Node,
-    (xs, outs): (&[Array], &[Array]),
-    gs: &[Option<Array>],
-    needs: &[bool],
-) -> Result<Derivatives> {
+fn pull_op(node: &Arc<Node>, xs: &[Array], gs: &[Option<Array>], needs: &[bool]) -> Result<Derivatives> {
     let (op, params) = match &node.kind {
         NodeKind::Alias => return Ok(gs.iter().cloned().collect()),
         NodeKind::Op(op, params) => (*op, params),
@@ -239,8 +246,8 @@ fn pull_op(
     };
     match &op.diff {
         Diff::Pointwise(partials) => {
-            let g = one()?;
-            let term = |partial: fn(&[Array], &Array) -> Array| fun::multiply(&partial(xs, &outs[0]), g);
+            let (g, y) = (one()?, Array::output(node, 0));
+            let term = |partial: fn(&[Array], &Array) -> Array| fun::multiply(&partial(xs, &y), g);
             each(&|i| partials[i].map(term).transpose())
         }
         Diff::Linear(transposes) => {
@@ -258,7 +265,7 @@ fn pull_op(
                 transpose(params, &xs[other], xs[i].aval(), g).map(Some)
             })
         }
-        Diff::Custom { vjp, .. } => vjp(params, xs, outs, gs).map(Derivatives::from_vec),
+        Diff::Custom { vjp, .. } => vjp(params, xs, &node.outputs(), gs).map(Derivatives::from_vec),
         Diff::Zero => Ok(smallvec![None; xs.len()]),
         Diff::Opaque(why) => Err(opaque(op.name, why)),
     }

@@ -17,8 +17,10 @@ use crate::walk::{id, visited};
 /// What a trace is of.
 #[derive(Clone)]
 pub(crate) enum Kind {
-    /// `grad` or `jvp`, whose leaves have values; or a rule being transposed.
+    /// `grad` or `jvp`, whose leaves have values.
     Derivative(&'static str),
+    /// A rule being transposed, whose leaves have none.
+    Transposition,
     Vmap(Arc<VmapTrace>),
     /// The body of a custom function.
     Inner,
@@ -223,7 +225,7 @@ fn owner_among(array: &Array, traces: Vec<Trace>) -> Option<Trace> {
 
 impl Trace {
     pub fn is_derivative(&self) -> bool {
-        matches!(self.kind, Kind::Derivative(_))
+        matches!(self.kind, Kind::Derivative(_) | Kind::Transposition)
     }
 
     /// Nothing numbered below this can depend on the trace. Lower than its number for a vmap that goes on where
@@ -245,6 +247,7 @@ impl Trace {
     pub fn name(&self) -> &'static str {
         match &self.kind {
             Kind::Derivative(name) => name,
+            Kind::Transposition => "transposition",
             Kind::Vmap(_) => "vmap",
             Kind::Inner | Kind::Rule(_) => "a custom function",
             Kind::Compile => "compile",

@@ -9,7 +9,7 @@ use pullback_core::{Array, Inputs, Key, Node, NodeKind, Outputs, place};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::{SmallVec, smallvec};
 
-use crate::walk::{Below, all_edges, id, sorted};
+use crate::walk::{Below, Order, all_edges, id, sorted};
 
 /// Rebuilds over `to` what depends on `from`, with what `put` says in place of each new array, of which it is told the
 /// old one. Custom nodes stay custom nodes with their rules; bodies and residuals are rebuilt along, so nothing of the
@@ -26,7 +26,7 @@ pub(crate) fn substitute(
 }
 
 /// Nodes that have to be rebuilt, each after what it holds. The walk ends at `ends` as well.
-pub(crate) fn order(outs: &[Array], from: &[Array], ends: &[Array], floor: u64) -> Vec<Arc<Node>> {
+pub(crate) fn order(outs: &[Array], from: &[Array], ends: &[Array], floor: u64) -> Order {
     let mut touched: FxHashSet<usize> = from.iter().map(|leaf| id(leaf.node())).collect();
     let ends: FxHashSet<usize> = from.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
     let mut order = sorted(outs, |node| node.trace >= floor && !ends.contains(&id(node)), all_edges);

@@ -128,7 +128,7 @@ impl Traced {
         let has_rule = |node: &Arc<Node>| node.custom().is_some_and(|call| call.owner.rules.offers().vjp);
         let rules = order.iter().any(has_rule);
         let replay = Replay::of(&outs, &order, &record.leaves);
-        Traced { record: Arc::new(record), outs, order, replay, captured, rules }
+        Traced { record: Arc::new(record), outs, order: order.into_vec(), replay, captured, rules }
     }
 
     /// The function of `args`: its graph, with rules and all, over them.

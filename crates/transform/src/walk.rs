@@ -3,9 +3,10 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
+use pullback_core::custom::fence::waits;
 use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::few::Few;
 
@@ -33,21 +34,36 @@ pub(crate) fn id(node: &Arc<Node>) -> usize {
 ///
 /// The number bounds the walk and the second pass makes it exact: what was built during the trace without
 /// depending on it is neither differentiated nor asked for its rules.
-pub(crate) fn dependents(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Vec<Arc<Node>> {
-    reached(roots, leaves, ends, floor, |_| true, |_| true).order
+pub(crate) fn dependents(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Order {
+    reached(roots, leaves, ends, floor, all, |_| true).order
+}
+
+/// As `dependents`, with those alone that depend on a leaf by its elements. What only waits for them does not, such as
+/// a recomputation, which waits for the cotangent.
+pub(crate) fn linked(roots: &[Array], leaves: &[Array], floor: u64) -> Reached {
+    let first =
+        |node: &Node| if matches!(&node.kind, NodeKind::Op(op, _) if waits(op)) { 1 } else { all(node) };
+    reached(roots, leaves, &[], floor, first, |_| true)
+}
+
+fn all(_: &Node) -> usize {
+    usize::MAX
 }
 
 /// As `dependents`, with those alone to which a derivative by one of the leaves can flow: none does through integers,
 /// nor through an operation of derivative zero. What lies behind a `stop_gradient` is asked for nothing.
 pub(crate) fn flowing(roots: &[Array], leaves: &[Array], ends: &[Array], floor: u64) -> Reached {
-    let through = |node: &Node| !matches!(&node.kind, NodeKind::Op(op, _) if matches!(op.diff, Diff::Zero));
+    let through = |node: &Node| match &node.kind {
+        NodeKind::Op(op, _) if matches!(op.diff, Diff::Zero) => 0,
+        _ => all(node),
+    };
     reached(roots, leaves, ends, floor, through, Array::is_inexact)
 }
 
 /// Nodes that leaves lead to.
 pub(crate) struct Reached {
     /// Each after its inputs.
-    pub order: Vec<Arc<Node>>,
+    pub order: Order,
     leaves: Few<Key>,
     nodes: Few<usize>,
 }
@@ -59,24 +75,36 @@ impl Reached {
     }
 }
 
+/// Of a node, `through` says how many of its inputs lead to it, from the first one.
 fn reached(
     roots: &[Array],
     leaves: &[Array],
     ends: &[Array],
     floor: u64,
-    through: impl Fn(&Node) -> bool,
+    through: impl Fn(&Node) -> usize,
     carries: impl Fn(&Array) -> bool,
 ) -> Reached {
     let ends: Few<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
     let enter = |node: &Arc<Node>| node.trace >= floor && !ends.has(&id(node));
-    let mut order = sorted(roots, enter, |node, to| {
-        node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
-    });
+    // One operation, which is what most rules are made of, needs no search.
+    let alone = |root: &Array| {
+        enter(root.node()) && root.node().with_inputs(|inputs| !inputs.iter().any(|x| enter(x.node())))
+    };
+    let mut order = match roots {
+        [root] if alone(root) => {
+            visited(1);
+            smallvec![root.node().clone()]
+        }
+        _ => sorted(roots, enter, |node, to| {
+            node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
+        }),
+    };
     let leaves = leaves.iter().map(Array::key).collect();
-    let mut reached = Reached { order: Vec::new(), leaves, nodes: Few::default() };
+    let mut reached = Reached { order: Order::new(), leaves, nodes: Few::default() };
     order.retain(|node| {
         let leads = |x: &Array| carries(x) && reached.has(x);
-        let hit = through(node) && node.with_inputs(|inputs| inputs.iter().any(leads));
+        let count = through(node);
+        let hit = node.with_inputs(|inputs| inputs.iter().take(count).any(leads));
         if hit {
             reached.nodes.insert(id(node));
         }
@@ -87,9 +115,17 @@ fn reached(
 
 /// Whether one of `roots` depends on one of `leaves`.
 pub(crate) fn depends(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
-    let reached = reached(roots, leaves, &[], floor, |_| true, |_| true);
+    // What is numbered below it does not, unless it is one of them.
+    let near = |root: &Array| root.number() >= floor;
+    if !roots.iter().any(near) && !leaves.iter().any(|leaf| !near(leaf)) {
+        return false;
+    }
+    let reached = reached(roots, leaves, &[], floor, all, |_| true);
     roots.iter().any(|root| reached.has(root))
 }
+
+/// Nodes, each after its inputs; in place where they are few, as those of a rule.
+pub(crate) type Order = SmallVec<[Arc<Node>; 4]>;
 
 /// What lies below a node.
 pub(crate) type Below = SmallVec<[Arc<Node>; 4]>;
@@ -100,8 +136,8 @@ pub(crate) fn sorted(
     roots: &[Array],
     enter: impl Fn(&Arc<Node>) -> bool,
     edges: impl Fn(&Node, &mut Below),
-) -> Vec<Arc<Node>> {
-    let (mut order, mut seen, mut visits, mut below) = (Vec::new(), Few::default(), 0, Below::new());
+) -> Order {
+    let (mut order, mut seen, mut visits, mut below) = (Order::new(), Few::default(), 0, Below::new());
     let mut stack: SmallVec<[(Arc<Node>, bool); 8]> =
         roots.iter().rev().map(|root| (root.node().clone(), false)).collect();
     while let Some((node, inputs_done)) = stack.pop() {

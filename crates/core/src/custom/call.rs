@@ -10,11 +10,11 @@ use super::rules::{Call, Function, Rules};
 use crate::array::Array;
 use crate::node::{Inputs, Node, Outputs};
 
-/// The line that called.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The line that called. Every call has one, so the names of files, which are few, are kept for ever and not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Site {
-    pub file: Arc<str>,
+    pub file: &'static str,
     pub line: u32,
 }
 
@@ -33,7 +33,7 @@ pub struct CustomCall {
     /// The node's first `arity` inputs are the arguments; the rest were captured.
     pub arity: usize,
     /// Empty where a vmap rule supplied the value: then it is run only if somebody asks.
-    pub body: OnceLock<Body>,
+    pub body: Recorded,
     /// The function itself, where the body is what a vmap rule made of it and a derivative by what the function
     /// captured may be asked for: only running it tells what that is.
     pub function: Option<Body>,
@@ -59,6 +59,29 @@ pub struct Body {
     pub number: u64,
 }
 
+/// A body that was recorded with the call, or once somebody asked for it. Nearly all are of the first kind, and a lock
+/// to be set takes longer than a field to be written.
+#[derive(Default)]
+pub struct Recorded {
+    with: Option<Body>,
+    later: OnceLock<Box<Body>>,
+}
+
+impl Recorded {
+    /// The body.
+    pub fn get(&self) -> Option<&Body> {
+        self.with.as_ref().or_else(|| self.later.get().map(|body| &**body))
+    }
+
+    /// The body, which is this one if nobody has been faster.
+    pub fn get_or(&self, body: Body) -> &Body {
+        match &self.with {
+            Some(body) => body,
+            None => self.later.get_or_init(|| Box::new(body)),
+        }
+    }
+}
+
 /// A residual that is an output stands for the output of the *node*, so a second derivative takes it through
 /// the rules; any other is differentiated through the operations that made it. An index and no array, because
 /// the node would own itself.
@@ -75,16 +98,13 @@ pub type Residuals = SmallVec<[Residual; 1]>;
 impl CustomCall {
     /// A call without body and residuals.
     pub fn new(owner: Owner, site: Site, arity: usize) -> CustomCall {
-        CustomCall { owner, site, arity, body: OnceLock::new(), function: None, residuals: None }
+        CustomCall { owner, site, arity, body: Recorded::default(), function: None, residuals: None }
     }
 
     /// With a body.
-    ///
-    /// # Panics
-    /// If it has one.
     #[must_use]
-    pub fn with_body(self, body: Body) -> CustomCall {
-        assert!(self.body.set(body).is_ok(), "a new node has no body");
+    pub fn with_body(mut self, body: Body) -> CustomCall {
+        self.body.with = Some(body);
         self
     }
 
@@ -132,7 +152,7 @@ impl CustomCall {
             outs: body.outs.iter().map(get).collect(),
             number: body.number,
         };
-        let mut call = CustomCall::new(owner, self.site.clone(), self.arity);
+        let mut call = CustomCall::new(owner, self.site, self.arity);
         call.residuals = self.residuals.as_ref().map(|list| list.iter().map(residual).collect());
         call.function = self.function.as_ref().map(over);
         if let Some(body) = self.body.get() {

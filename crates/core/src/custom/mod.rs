@@ -4,5 +4,5 @@ pub mod call;
 pub mod fence;
 pub mod rules;
 
-pub use call::{Body, CustomCall, Owner, Residual, Residuals, Site};
+pub use call::{Body, CustomCall, Owner, Recorded, Residual, Residuals, Site};
 pub use rules::{BodyFn, Call, Captured, Function, Mapped, Missing, Offers, Rules, Value, fresh_id};

@@ -171,7 +171,7 @@ pub(crate) fn by_rule(
     }
     let mut hidden = captured(owner, site, &outs, &leaves, number)?;
     let kept = replay_kept(vmap, kept)?;
-    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, true), site.clone(), inputs.len());
+    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, true), *site, inputs.len());
     if owner.func.captured == Captured::Differentiate && stack::maybe_walked() {
         let trace = stack::open(Kind::Rule(vmap.number));
         let (function, more) = run_function(&call.owner, site, &inputs, trace.number)?;
@@ -242,7 +242,7 @@ pub(crate) fn replay(
         axes.resize(arity, None); // of no use: such rules are their own batched form
         body.leaves.extend(hidden.iter().cloned());
     }
-    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, false), custom.site.clone(), arity);
+    let mut call = CustomCall::new(wrap(vmap, owner, axes, &kept, false), custom.site, arity);
     call.function = function;
     Ok(Step::Done(finish(call, kept, [&inputs[..count], &hidden].concat().into(), body), uniform))
 }

@@ -30,7 +30,7 @@ use crate::walk::id;
 ///
 /// # fn main() -> pullback_base::Result<()> {
 /// let block = |x: &[Array]| {
-///     let site = Site { file: file!().into(), line: line!() };
+///     let site = Site { file: file!(), line: line!() };
 ///     checkpoint(|x| Ok(vec![&x[0] * &x[0]]), x, site)
 /// };
 /// grad(&block, &[Array::scalar(Scalar::Float(3.), Dtype::F32)], &[0])?;
@@ -69,7 +69,7 @@ pub enum Policy {
 ///
 /// # fn main() -> pullback_base::Result<()> {
 /// let block = |x: &[Array]| {
-///     let site = Site { file: file!().into(), line: line!() };
+///     let site = Site { file: file!(), line: line!() };
 ///     let square = |x: &[Array]| Ok(vec![checkpoint_name(&(&x[0] * &x[0]), "square")? * 2.]);
 ///     checkpoint_with(square, x, Policy::Only([String::from("square")].into()), site)
 /// };
@@ -254,7 +254,7 @@ fn instead(again: Array, saved: &Array, site: &Site) -> Array {
     };
     let owner = Owner { func: Arc::new(func), rules: Arc::new(Pass) };
     let body = Body { leaves: smallvec![again.alias(number)], outs: smallvec![saved.clone()], number };
-    let call = CustomCall::new(owner, site.clone(), 1).with_body(body);
+    let call = CustomCall::new(owner, *site, 1).with_body(body);
     let aval = saved.aval().clone();
     Array::output(&call.into_node(smallvec![again, saved.clone()], smallvec![aval]), 0)
 }

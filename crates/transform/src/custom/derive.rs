@@ -7,7 +7,7 @@ use pullback_base::{Aval, Error, Result};
 use pullback_core::custom::fence::once;
 use pullback_core::custom::{Body, Call, Captured, CustomCall, Missing, Owner, Site};
 use pullback_core::trace::Live;
-use pullback_core::{Array, Inputs, Node};
+use pullback_core::{Array, Inputs, Node, Outputs};
 use smallvec::{SmallVec, smallvec};
 
 use super::check::{self, at};
@@ -145,7 +145,7 @@ pub(crate) fn recorded<'a>(node: &Arc<Node>, custom: &'a CustomCall) -> Result<&
     if !body.outs.iter().map(Array::aval).eq(&node.avals) {
         return Err(at(differing(&custom.owner, &body.outs, node), &custom.site));
     }
-    Ok(custom.body.get_or_init(|| body))
+    Ok(custom.body.get_or(body))
 }
 
 /// What is differentiated where no rule says how.
@@ -244,7 +244,7 @@ pub(crate) fn call_jvp(owner: &Owner, call: Call, tangents: &[Option<Array>]) ->
 /// jvp from vjp. The rule is a linear map from cotangents to gradients; called once on leaves that have no
 /// elements it is a graph, and reverse mode through that graph is its transpose.
 fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Result<Derivatives> {
-    let outputs: Vec<Option<&Array>> = call.outputs.iter().map(Some).collect();
+    let outputs: SmallVec<[_; 2]> = call.outputs.iter().map(Some).collect();
     transpose(owner, call, &outputs, tangents, ("jvp", "vjp", "cotangent"), |leaves| {
         call_vjp(owner, call.clone(), leaves)
     })
@@ -253,7 +253,7 @@ fn transposed_vjp(owner: &Owner, call: &Call, tangents: &[Option<Array>]) -> Res
 /// vjp from jvp, likewise. Tangents are those of the arguments that need a gradient, and of no others: the rule may
 /// well refuse them.
 fn transposed_jvp(owner: &Owner, call: &Call, cotangents: &[Option<Array>]) -> Result<Derivatives> {
-    let needed: Vec<Option<&Array>> =
+    let needed: SmallVec<[_; 2]> =
         call.inputs.iter().zip(call.needs).map(|(x, &needed)| needed.then_some(x)).collect();
     transpose(owner, call, &needed, cotangents, ("vjp", "jvp", "tangent"), |leaves| {
         call_jvp(owner, call.clone(), leaves)
@@ -269,16 +269,16 @@ fn transpose(
     apply: impl FnOnce(&[Option<Array>]) -> Result<Derivatives>,
 ) -> Result<Derivatives> {
     // An active trace, or custom functions that the rule calls would be inlined without theirs.
-    let trace = stack::open(Kind::Derivative("transposition"));
+    let trace = stack::open(Kind::Transposition);
     let number = trace.number;
     let leaf = |x: &&Array| Array::tracer(x.aval().clone(), argument, number);
-    let leaves: Vec<Option<Array>> =
+    let leaves: SmallVec<[Option<Array>; 2]> =
         domain.iter().map(|x| x.filter(|x| x.is_inexact()).as_ref().map(leaf)).collect();
     let results = apply(&leaves)?;
-    let _live = trace.close();
-    let pairs = results.iter().zip(given).filter_map(|(r, g)| Some((r.clone()?, Some(g.clone()?))));
-    let (outs, seeds): (Vec<Array>, Vec<Option<Array>>) = pairs.unzip();
-    let free: Vec<Array> = leaves.iter().flatten().cloned().collect();
+    drop(trace);
+    let pairs = results.into_iter().zip(given).filter_map(|(r, g)| Some((r?, Some(g.clone()?))));
+    let (outs, seeds): (Outputs, Derivatives) = pairs.unzip();
+    let free: Inputs = leaves.iter().flatten().cloned().collect();
     let not_linear = |why: String| {
         let name = &owner.func.name;
         let text = format!(
@@ -287,10 +287,10 @@ fn transpose(
         );
         at(Error::rule(text), call.site)
     };
-    linear::check(&outs, &free, number).map_err(not_linear)?;
-    let mut pulled = reverse::pull(&outs, &seeds, &free, &[], number)?.into_iter();
-    let all: Vec<Option<Array>> =
-        leaves.iter().map(|leaf| leaf.as_ref().and_then(|_| pulled.next()?)).collect();
+    let way = linear::check(&outs, &free, number).map_err(not_linear)?;
+    // Nothing on the way has elements, or forgets its inputs: the leaves have none.
+    let mut pulled = reverse::along(&way, &outs, seeds, &free)?.into_iter();
+    let all: Derivatives = leaves.iter().map(|leaf| leaf.as_ref().and_then(|_| pulled.next()?)).collect();
     // What the structure does not show, of custom functions within the rule, the result does.
-    linear::free_of(all, &free, number, not_linear).map(Derivatives::from_vec)
+    linear::free_of(all, &free, number, not_linear)
 }

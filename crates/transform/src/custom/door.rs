@@ -24,7 +24,7 @@ use crate::walk::{id, visited};
 ///
 /// # fn main() -> pullback_base::Result<()> {
 /// let owner = Custom::new("same", &["x"], |x| Ok(x.to_vec())).owner();
-/// let site = Site { file: "model.py".into(), line: 41 };
+/// let site = Site { file: "model.py", line: 41 };
 /// let y = call(owner, site, vec![Array::scalar(Scalar::Float(3.), Dtype::F32)].into())?;
 /// assert_eq!(y.len(), 1);
 /// # Ok(())

@@ -147,8 +147,8 @@ impl Custom {
     }
 }
 
-pub(crate) fn here(location: &Location<'_>) -> Site {
-    Site { file: location.file().into(), line: location.line() }
+pub(crate) fn here(location: &'static Location<'static>) -> Site {
+    Site { file: location.file(), line: location.line() }
 }
 
 fn dense(values: &[Option<Array>], like: &[Array]) -> Vec<Array> {

@@ -1,102 +1,70 @@
 //! Whether a graph is linear in its leaves, as far as structure shows.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
 use pullback_base::{Error, Result as Answer};
 use pullback_core::custom::Captured;
 use pullback_core::custom::fence::waits;
 use pullback_core::op::Diff;
-use pullback_core::{Array, Key, Node, NodeKind};
+use pullback_core::{Array, NodeKind, Outputs};
 
 use super::derive::function;
-use crate::few::Few;
 use crate::substitute::substitute;
-use crate::walk::{dependents, depends, id};
+use crate::walk::{Reached, depends, linked};
 
-/// What depends on leaves by its elements. What only waits for them does not, such as a recomputation, which waits for
-/// the cotangent.
-struct Links {
-    keys: Few<Key>,
-    nodes: Few<usize>,
-}
-
-impl Links {
-    /// Of all below `roots`, and the nodes in order.
-    fn of(roots: &[Array], leaves: &[Array], floor: u64) -> (Vec<Arc<Node>>, Links) {
-        let keys = leaves.iter().map(Array::key).collect();
-        let mut links = Links { keys, nodes: Few::default() };
-        let mut order = dependents(roots, leaves, &[], floor);
-        order.retain(|node| {
-            let only_first = matches!(&node.kind, NodeKind::Op(op, _) if waits(op));
-            let hit = node.with_inputs(|xs| match xs {
-                [x, ..] if only_first => links.has(x),
-                xs => xs.iter().any(|x| links.has(x)),
-            });
-            if hit {
-                links.nodes.insert(id(node));
-            }
-            hit
-        });
-        (order, links)
-    }
-
-    fn has(&self, x: &Array) -> bool {
-        self.keys.has(&x.key()) || self.nodes.has(&id(x.node()))
-    }
-
-    /// Whether any of `roots` depends on a leaf.
-    fn any(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
-        let links = Links::of(roots, leaves, floor).1;
-        roots.iter().any(|root| links.has(root))
-    }
+/// Whether any of `roots` depends on a leaf by its elements.
+fn any(roots: &[Array], leaves: &[Array], floor: u64) -> bool {
+    let links = linked(roots, leaves, floor);
+    roots.iter().any(|root| links.has(root))
 }
 
 /// `Err` names the first operation that is not linear. Reverse mode alone would not do: it sees no harm in a
 /// `floor` (zero derivative), in a constant added, or in a condition.
-pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
-    let (order, links) = Links::of(roots, leaves, floor);
+/// Answers with what it looked at, which is the way back.
+pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<Reached, String> {
+    let links = linked(roots, leaves, floor);
     let linked = |x: &Array| links.has(x);
     for root in roots.iter().filter(|root| !linked(root)) {
         if !is_zero(root, DEPTH) {
             return Err("a result does not depend on it".into());
         }
     }
-    for node in &order {
-        let xs = node.inputs();
+    for node in &links.order {
         if let Some(call) = node.custom()
             && call.owner.func.captured == Captured::Constant
-            && xs[call.arity..].iter().any(linked)
+            && node.with_inputs(|xs| xs[call.arity..].iter().any(linked))
         {
             return Err(format!("'{}' captured it as a constant", call.owner.func.name));
         }
         let NodeKind::Op(op, params) = &node.kind else { continue };
-        let outs = node.outputs();
         let fixed = |x: &Array| linked(x) || is_zero(x, DEPTH);
-        let linear = outs.iter().all(Array::is_inexact)
+        let linear = node.avals.iter().all(|aval| aval.dtype.is_inexact())
             && match &op.diff {
-                Diff::Linear(transposes) => {
+                Diff::Linear(transposes) => node.with_inputs(|xs| {
                     xs.iter().zip(*transposes).all(|(x, transpose)| match transpose {
                         Some(_) => fixed(x),
                         None => waits(op) || !linked(x),
                     })
-                }
-                Diff::LinearAll(_) => xs.iter().all(fixed),
-                Diff::Bilinear(..) => !(linked(&xs[0]) && linked(&xs[1])),
+                }),
+                Diff::LinearAll(_) => node.with_inputs(|xs| xs.iter().all(fixed)),
+                Diff::Bilinear(..) => node.with_inputs(|xs| !(linked(&xs[0]) && linked(&xs[1]))),
                 // Linear in one operand, if the derivative for it does not mention it.
                 Diff::Pointwise(partials) => {
+                    let xs = node.inputs();
                     let at: Vec<usize> = (0..xs.len()).filter(|&i| linked(&xs[i])).collect();
-                    let slope = || partials[at[0]].map(|partial| partial(&xs, &outs[0]));
-                    at.len() == 1 && slope().is_some_and(|slope| !Links::any(&[slope], leaves, floor))
+                    let slope = || partials[at[0]].map(|partial| partial(&xs, &node.outputs()[0]));
+                    at.len() == 1 && slope().is_some_and(|slope| !any(&[slope], leaves, floor))
                 }
                 // The same, of any row that states both modes, such as a cast.
                 Diff::Custom { jvp, .. } => {
+                    let xs = node.inputs();
                     let seeds: Vec<Option<Array>> = xs
                         .iter()
                         .map(|x| linked(x).then(|| Array::tracer(x.aval().clone(), "tangent", floor)))
                         .collect();
-                    let tangents = jvp(params, &xs, &outs, &seeds).unwrap_or_default();
+                    let tangents = jvp(params, &xs, &node.outputs(), &seeds).unwrap_or_default();
                     let found: Vec<Array> = tangents.into_iter().flatten().collect();
-                    !found.is_empty() && !Links::any(&found, leaves, floor)
+                    !found.is_empty() && !any(&found, leaves, floor)
                 }
                 Diff::Zero | Diff::Opaque(_) => false,
             };
@@ -104,7 +72,7 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
             return Err(format!("'{}'", op.name));
         }
     }
-    Ok(())
+    Ok(links)
 }
 
 /// `Err` names the first operation that is not linear in a body for which no rule answers: there, too, reverse mode
@@ -112,9 +80,9 @@ pub(crate) fn check(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(),
 pub(crate) fn check_bodies(roots: &[Array], leaves: &[Array], floor: u64) -> Result<(), String> {
     let mut open = vec![(roots.to_vec(), leaves.to_vec(), floor)];
     while let Some((roots, leaves, floor)) = open.pop() {
-        let (order, links) = Links::of(&roots, &leaves, floor);
+        let links = linked(&roots, &leaves, floor);
         let linked = |x: &Array| links.has(x);
-        for node in &order {
+        for node in &links.order {
             let Some(call) = node.custom() else { continue };
             let offers = call.owner.rules.offers();
             // Rules of our own, whose captures are arguments, speak of the body.
@@ -141,28 +109,31 @@ pub(crate) fn check_bodies(roots: &[Array], leaves: &[Array], floor: u64) -> Res
 
 /// Those of `roots` that depend on one of `leaves`: a result that does not is nobody's business until it is used.
 fn depending(roots: &[Array], leaves: &[Array], floor: u64) -> Vec<Array> {
-    let links = Links::of(roots, leaves, floor).1;
+    let links = linked(roots, leaves, floor);
     roots.iter().filter(|root| links.has(root)).cloned().collect()
 }
 
 /// A transpose without the point at which it was taken; `not_linear` says what is wrong where it depends on that.
-pub(crate) fn free_of(
-    results: Vec<Option<Array>>,
+pub(crate) fn free_of<T: FromIterator<Option<Array>> + Deref<Target = [Option<Array>]>>(
+    results: T,
     leaves: &[Array],
     floor: u64,
     not_linear: impl FnOnce(String) -> Error,
-) -> Answer<Vec<Option<Array>>> {
-    let roots: Vec<Array> = results.iter().flatten().cloned().collect();
+) -> Answer<T> {
+    if results.iter().flatten().all(|result| result.number() < floor) {
+        return Ok(results);
+    }
+    let roots: Outputs = results.iter().flatten().cloned().collect();
     if !depends(&roots, leaves, floor) {
         return Ok(results);
     }
-    if Links::any(&roots, leaves, floor) {
+    if any(&roots, leaves, floor) {
         return Err(not_linear("a custom function in it is not".into()));
     }
     // What only waits for the leaves has nothing to wait for: they have no elements.
     let zeros: Vec<Array> = leaves.iter().map(Array::zeros_like).collect();
     let mut free = substitute(&roots, leaves, &zeros, floor, &|_, new| Ok(new))?.into_iter();
-    Ok(results.into_iter().map(|result| result.and_then(|_| free.next())).collect())
+    Ok(results.iter().map(|result| result.as_ref().and_then(|_| free.next())).collect())
 }
 
 /// How far to look for a zero: a bound, because the search is not memoised.

@@ -12,7 +12,7 @@
 //!
 //! # fn main() -> pullback_base::Result<()> {
 //! let normed = |x: &[Array]| {
-//!     let site = Site { file: file!().into(), line: line!() };
+//!     let site = Site { file: file!(), line: line!() };
 //!     let y = fast::rms_norm(&x[0], Some(&x[1]), 1e-5, site)?;
 //!     Ok(vec![pullback_core::fun::sum_all(&y)?])
 //! };

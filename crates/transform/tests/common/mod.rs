@@ -175,7 +175,7 @@ pub fn checkpoint(
     args: &[Array],
 ) -> Result<Vec<Array>> {
     let here = std::panic::Location::caller();
-    pullback_transform::checkpoint(f, args, Site { file: here.file().into(), line: here.line() })
+    pullback_transform::checkpoint(f, args, Site { file: here.file(), line: here.line() })
 }
 
 macro_rules! sure {

@@ -206,7 +206,7 @@ fn policies_keep_values() {
     ];
     for (policy, again) in some {
         let f = |x: &[Array]| {
-            checkpoint_with(body.clone(), x, policy.clone(), Site { file: file!().into(), line: line!() })
+            checkpoint_with(body.clone(), x, policy.clone(), Site { file: file!(), line: line!() })
         };
         let (y, back) = vjp(&f, &[scalar(0.5)]).unwrap();
         let gradient = back.call_dense(&[scalar(1.)]).unwrap().remove(0);

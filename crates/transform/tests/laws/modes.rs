@@ -181,6 +181,32 @@ fn only_a_linear_rule_can_be_transposed() {
     );
 }
 
+/// More operations and cotangents at a time than are held in place, in a function and in a rule that is transposed.
+#[test]
+fn of_many_arguments() {
+    const N: usize = 20;
+    let sum = |x: &[Array], t: &[Array]| {
+        // All terms first: on the way back, each waits with its cotangent for the sum to be taken apart.
+        let terms: Vec<Array> = (0..N).map(|i| (i + 1) as f64 * &x[i] * &t[(i + 1) % N]).collect();
+        terms.iter().skip(1).fold(terms[0].clone(), |total, term| &total + term)
+    };
+    let args: Vec<Array> = (0..N).map(|i| scalar(i as f64 - 7.5)).collect();
+    let names: Vec<String> = (0..N).map(|i| format!("x{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all: Vec<usize> = (0..N).collect();
+    let x = |i: usize| (i % N) as f64 - 7.5;
+    let plain = pullback_transform::value_and_grad(&|x| Ok(vec![sum(x, x)]), &args, &all).unwrap().1;
+    let ruled = Custom::new("sum", &names, move |x| Ok(vec![sum(x, x)]))
+        .jvp(move |call, t| Ok(sum(call.inputs, t).into()));
+    let ruled = pullback_transform::value_and_grad(&|x| ruled.call(x), &args, &all).unwrap().1;
+    for i in 0..N {
+        let before = (if i == 0 { N } else { i }) as f64 * x(i + N - 1);
+        close(&plain[i].values(), &[before + (i + 1) as f64 * x(i + 1)]);
+        // The rule's own: that of the second factors alone.
+        close(&ruled[i].values(), &[before]);
+    }
+}
+
 /// A rule that calls custom functions is transposed through *their* rules.
 #[test]
 fn custom_functions_within_a_rule_keep_theirs_when_it_is_transposed() {
