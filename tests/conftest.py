@@ -1,9 +1,13 @@
 """Devices, hypothesis profiles, and what software Vulkan needs to start."""
 
+import atexit
 import os
+import shutil
 import tempfile
 
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="pullback-tests-"))
+if "XDG_RUNTIME_DIR" not in os.environ:
+    runtime = os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="pullback-tests-")
+    atexit.register(shutil.rmtree, runtime, ignore_errors=True)
 
 import pullback as pb
 import pytest

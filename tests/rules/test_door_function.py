@@ -1,7 +1,10 @@
 """`Function`, the door of PyTorch: what the table of compositions does not reach."""
 
+import collections
+import gc
 import inspect
 import pickle
+import weakref
 
 import numpy as np
 import pullback as pb
@@ -136,6 +139,70 @@ def test_attributes_of_every_kind_and_second_order_through_them():
     near(pb.vmap(pb.grad(pb.grad(Cube.apply)))(X), 6 * LINE)
 
 
+def test_the_context_holds_what_is_the_users_own():
+    class Keeping(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            assert vars(ctx) == {} and not hasattr(ctx, "gone") and ctx.saved_tensors == ()
+            ctx.kept, ctx.gone = x * 3, 1
+            ctx.itself = [ctx.needs_input_grad]
+            del ctx.gone
+            with pytest.raises(AttributeError, match="gone"):
+                del ctx.gone
+            with pytest.raises(AttributeError, match="saved_tensors"):
+                ctx.saved_tensors = ()
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            assert sorted(vars(ctx)) == ["itself", "kept"] and ctx.itself == [(True,)]
+            with pytest.raises(AttributeError, match="gone"):
+                print(ctx.gone)
+            return g * ctx.kept
+
+    near((pb.grad(Keeping.apply)(THREE), pb.grad(pb.grad(Keeping.apply))(THREE)), (9.0, 3.0))
+
+
+def test_a_context_that_holds_itself_is_collected():
+    class Own:
+        pass
+
+    class Round(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            own = Own()
+            refs.append(weakref.ref(own))
+            own.ctx, ctx.own = ctx, own
+            ctx.save_for_backward(x)
+            return x * x
+
+    refs = []
+    near(Round.apply(THREE), 9.0)
+    gc.collect()
+    assert refs and all(ref() is None for ref in refs)
+
+
+def test_apply_belongs_to_its_class():
+    class Model:
+        square = Legacy.apply
+
+    near(pb.grad(Model().square)(THREE), 30.0)
+    near(pb.grad(Legacy().apply)(THREE), 30.0)
+    assert Legacy.apply is Legacy.apply and Legacy.apply is not Modern.apply
+    assert str(inspect.signature(Legacy.apply)) == "(x, scale=1, *, mode='a')"
+
+    class Doubled(Legacy):
+        @classmethod
+        def apply(cls, x):
+            return 2 * super().apply(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return 7 * g, None
+
+    near(pb.grad(Doubled.apply)(THREE), 14.0)
+
+
 def two(fixed=False, filled=True):
     seen = []
 
@@ -163,6 +230,25 @@ def test_an_output_that_is_not_differentiable():
     near([g[1] for g in seen], [0.0] * len(seen))
     near(pb.vmap(pb.grad(lambda x: f(x)[0] + f(x)[1]))(X), [10.0] * 3)
     near(pb.jvp(lambda x: f(x)[1], [THREE], [ONE])[1][0], 0.0)
+
+
+def test_a_named_tuple_of_outputs_stays_one():
+    Pair = collections.namedtuple("Pair", "a b")
+
+    class Named(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            out = Pair(x * 2, x * 3)
+            ctx.mark_non_differentiable(out.b)
+            return out
+
+        @staticmethod
+        def backward(ctx, ga, gb):
+            return 10 * ga + 20 * gb
+
+    assert type(Named.apply(THREE)) is Pair
+    near(Named.apply(THREE), Pair(6.0, 9.0))
+    near(pb.grad(lambda x: Named.apply(x).a * Named.apply(x).b)(THREE), 90.0)
 
 
 def test_gradients_materialised_or_not():
@@ -224,8 +310,16 @@ def test_a_dirty_argument():
             ctx.mark_dirty(x)
             return x * 2
 
-    with pytest.raises(ValueError, match="mark_dirty to name an argument that is returned"):
-        pb.grad(Stranger.apply)(THREE)
+    for f in (Stranger.apply, pb.grad(Stranger.apply)):
+        with pytest.raises(ValueError, match="mark_dirty to name an argument that is returned"):
+            f(THREE)
+
+    # Where it was passed does not matter, once there is a name for it.
+    def named(x):
+        y = x * 1
+        return Double.apply(x=y) + y
+
+    near(pb.grad(named)(THREE), 20.0)
 
 
 class Once(pb.Function):

@@ -237,8 +237,11 @@ impl CallRules {
         if result.is_none() {
             return Ok(Ok(Value::None));
         }
-        let Some([output, tangent]) = sequence(result).and_then(|items| <[_; 2]>::try_from(items).ok())
-        else {
+        let both = match result.cast_exact::<PyTuple>() {
+            Ok(pair) if pair.len() == 2 => Some([pair.get_item(0)?, pair.get_item(1)?]),
+            _ => sequence(result).and_then(|items| <[_; 2]>::try_from(items).ok()),
+        };
+        let Some([output, tangent]) = both else {
             let text = format!(" returned {}: expected (output, tangent of the output)", described(result));
             return self.error("jvp", &text);
         };
@@ -252,6 +255,13 @@ impl CallRules {
     /// the two is which.
     fn beside(&self, call: &Call, outputs: &Bound<'_, PyAny>, tangents: Value) -> Outcome<Value> {
         let shape = kept(outputs.py(), &self.slot)?;
+        // By far the most frequent: an array like the one that the function returned.
+        if let [Part::Leaf] = shape.0[..]
+            && let Ok(array) = outputs.cast_exact::<PyArray>()
+            && array.get().of(outputs.py()).aval() == call.outputs[0].aval()
+        {
+            return Ok(Ok(tangents));
+        }
         let dtypes: Vec<Dtype> = call.outputs.iter().map(|out| out.dtype()).collect();
         let fix = "return what the function returns, then its tangent";
         let mut conform = Conform::declared(&shape, &dtypes);
@@ -307,6 +317,11 @@ impl CallRules {
 
 /// A value in the structure of the outputs, with one tangent or `None` for each.
 fn like_outputs(shape: &Tree, value: &Bound<'_, PyAny>) -> PyResult<Result<Value, Misfit>> {
+    if let [Part::Leaf] = shape.0[..]
+        && let Ok(array) = value.cast_exact::<PyArray>()
+    {
+        return Ok(Ok(Value::Array(array.get().of(value.py()))));
+    }
     let mut conform = Conform::new(shape, 0);
     if let Err(misfit) = conform.read(Some(value), "output")? {
         return Ok(Err(misfit));

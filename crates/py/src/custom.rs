@@ -13,6 +13,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use crate::compile;
 use crate::error::{OrRaise, guard};
 use crate::held::Held;
+use crate::passes::Passes;
 use crate::rules::{CallRules, Rule, RuleSet, Style};
 use crate::site;
 use crate::tree::{self, Tree};
@@ -159,10 +160,15 @@ impl Custom {
             tree,
             slot: Slot::default(),
             kept: Slot::default(),
+            marks: Held::default(),
         });
         let owner = Owner { func, rules: rules.clone() };
         let outs = guard(|| transform::custom::call(owner, site::caller(py), arrays).or_raise())?;
-        kept(py, &rules.slot)?.rebuild_from(py, outs)
+        let out = kept(py, &rules.slot)?.rebuild_from(py, outs)?;
+        match rules.marks.replace(py, None) {
+            Some(marks) => marks.said_of(args, out),
+            None => Ok(out),
+        }
     }
 }
 
@@ -226,14 +232,13 @@ impl Custom {
         wrap::dress(slf.as_any(), slf.get().fun.bind(slf.py()))
     }
 
-    /// Says what the rules are; those that are not given stay as they were. `split` rules get the values of the
-    /// arguments in `nondiff` first; others get a `_Call`.
-    #[pyo3(signature = (*, split=false, forward=None, vjp=None, jvp=None, vmap=None, symbolic_vjp=false, symbolic_jvp=false, once=false, nondiff=vec![]))]
+    /// Says what the rules are, in which style; those that are not given stay as they were.
+    #[pyo3(signature = (*, style="call", forward=None, vjp=None, jvp=None, vmap=None, symbolic_vjp=false, symbolic_jvp=false, once=false, nondiff=vec![]))]
     #[expect(clippy::too_many_arguments, reason = "one for each rule, by keyword")]
     fn _define(
         &self,
         py: Python<'_>,
-        split: bool,
+        style: &str,
         forward: Option<&Bound<'_, PyAny>>,
         vjp: Option<&Bound<'_, PyAny>>,
         jvp: Option<&Bound<'_, PyAny>>,
@@ -243,7 +248,7 @@ impl Custom {
         once: bool,
         nondiff: Vec<usize>,
     ) -> PyResult<()> {
-        let style = if split { Style::Split } else { Style::Call };
+        let style = Style::named(style)?;
         for (what, rule) in [("forward", forward), ("vjp", vjp), ("jvp", jvp), ("vmap", vmap)] {
             rule.map_or(Ok(()), |rule| function(rule, what))?;
         }
@@ -277,7 +282,11 @@ impl Custom {
     ) -> PyResult<Bound<'py, PyAny>> {
         if !transform::any_active() {
             // Nothing can look back at this call.
-            return call_fresh(self.fun.bind(py), args, kwargs);
+            let fun = self.fun.bind(py);
+            return match fun.cast_exact::<Passes>() {
+                Ok(passes) => passes.get().call_fresh(args, kwargs),
+                Err(_) => call_fresh(fun, args, kwargs),
+            };
         }
         let (args, kwargs) = self.bound(py, args, kwargs)?;
         self.call(py, &args, kwargs.as_ref())

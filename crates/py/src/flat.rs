@@ -6,7 +6,7 @@ use pullback::{Array, Dtype, Scalar};
 use pyo3::exceptions::PyRecursionError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyFunction, PyList, PyString, PyTuple, PyType};
 use smallvec::SmallVec;
 
 use crate::array::PyArray;
@@ -255,7 +255,8 @@ pub fn flatten(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
     Ok((flat.arrays, Tree::new(flat.parts)))
 }
 
-/// As `flatten`. Results and residuals are nearly always an array or a tuple of some, whose structures are known.
+/// As `flatten`. Results and residuals are nearly always an array or a tuple of some, whose structures are known; or
+/// nothing, or a function.
 pub fn flatten_few<A: smallvec::Array<Item = Array>>(
     tree: &Bound<'_, PyAny>,
 ) -> PyResult<(SmallVec<A>, Tree)> {
@@ -269,6 +270,12 @@ pub fn flatten_few<A: smallvec::Array<Item = Array>>(
         if let Some(arrays) = tuple.iter().map(array).collect::<Option<SmallVec<A>>>() {
             return Ok((arrays, known.clone()));
         }
+    }
+    if tree.is_none() {
+        return Ok((SmallVec::new(), Tree::of_none().clone()));
+    }
+    if tree.is_exact_instance_of::<PyFunction>() {
+        return Ok((SmallVec::new(), Tree::of_object(tree)));
     }
     let (arrays, structure) = flatten(tree)?;
     Ok((arrays.into_iter().collect(), structure))

@@ -5,6 +5,7 @@ use std::cell::UnsafeCell;
 
 use pullback::Array;
 use pyo3::exceptions::PyImportError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
 use crate::tree::Tree;
@@ -52,6 +53,27 @@ impl<T: Counted> Held<T> {
     pub fn get(&self, _py: Python<'_>) -> T {
         // SAFETY: a token, see `Sync`; the reference ends with the copy.
         unsafe { (*self.0.get()).clone() }
+    }
+}
+
+impl<T> Held<Option<Py<T>>> {
+    /// The object.
+    #[inline]
+    pub fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
+        // SAFETY: a token, see `Sync`; the reference ends with the count, which runs no code.
+        unsafe { (*self.0.get()).as_ref().map(|object| object.bind(py).clone()) }
+    }
+
+    /// Shows it to the collector.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs under the interpreter's lock, which it keeps, and only looks.
+        unsafe { &*self.0.get() }.as_ref().map_or(Ok(()), |object| visit.call(object))
+    }
+
+    /// Lets it go, for the collector.
+    pub fn clear(&self) {
+        // SAFETY: the collector runs under the interpreter's lock; what the object's end runs finds nothing here.
+        drop(self.replace(unsafe { Python::assume_attached() }, None));
     }
 }
 

@@ -18,6 +18,7 @@ mod callback;
 mod checkpoint;
 mod compile;
 mod conform;
+mod context;
 mod convert;
 mod custom;
 mod custom_function;
@@ -56,6 +57,8 @@ mod named;
 mod nodes;
 #[expect(unsafe_op_in_unsafe_fn, reason = "PyO3 writes the calls, for names that a macro passes")]
 mod operators;
+mod pair;
+mod passes;
 mod places;
 mod random;
 mod record;
@@ -185,6 +188,11 @@ fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<custom::Custom>()?;
     module.add_class::<custom_function::CustomFunction>()?;
     module.add_class::<handed::Handed>()?;
+    module.add_class::<context::Context>()?;
+    module.add_class::<passes::Passes>()?;
+    module.add_class::<passes::Applied>()?;
+    module.add_class::<passes::Apply>()?;
+    module.add_class::<pair::Output>()?;
     module.add_class::<treedef::TreeDef>()?;
     module.add_class::<index::ArrayAt>()?;
     module.add_class::<index::ArrayAtIndices>()

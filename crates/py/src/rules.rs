@@ -8,15 +8,21 @@ use pullback::{Array, Error, Inputs, Outputs, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use smallvec::SmallVec;
 
 use crate::answers::numbers_as_arrays;
 use crate::array::PyArray;
 use crate::conform::{self, described};
+use crate::context::{Context, Marks};
+use crate::convert;
 use crate::error::host;
 use crate::handed::Handed;
-use crate::tree::{self, Objects, Tree};
+use crate::held::Held;
+use crate::pair::{pair, pull};
+use crate::passes::Passes;
+use crate::tree::{self, Objects, Parts, Tree};
 use crate::variable::variable;
-use crate::vmap::{Slot, arguments, call_tree, keep, kept};
+use crate::vmap::{Slot, arguments, keep, kept};
 use crate::wrap::name_of;
 
 /// How a rule is called: the idiom that it was written for.
@@ -34,11 +40,29 @@ pub enum Style {
     Split,
     /// `(call, cotangents)`, `(call, tangents)`, `(args, axes, axis_size)`, for doors that are written in Python.
     Call,
+    /// `(context, *cotangents)` and `(context, *tangents)`, of a class whose forward pass is in `passes`.
+    Context,
+    /// The forward pass returns the rule beside its output. See `pair`.
+    Pair,
+}
+
+impl Style {
+    /// By its name, for doors that are written in Python.
+    pub fn named(name: &str) -> PyResult<Style> {
+        match name {
+            "split" => Ok(Style::Split),
+            "call" => Ok(Style::Call),
+            "context" => Ok(Style::Context),
+            "pair" => Ok(Style::Pair),
+            other => Err(convert::broken(&format!("[_define] expected the name of a style, got '{other}'"))),
+        }
+    }
 }
 
 /// A rule, and how it is called.
 pub struct Rule {
-    fun: Py<PyAny>,
+    /// The rule itself.
+    pub fun: Py<PyAny>,
     style: Style,
 }
 
@@ -114,6 +138,8 @@ pub struct CallRules {
     pub slot: Slot,
     /// The structure of what the forward pass kept, and all in it that is no array.
     pub kept: Slot,
+    /// What the forward pass of a class said of arguments and outputs.
+    pub marks: Held<Option<Box<Marks>>>,
 }
 
 /// What Python code did: a result, or an error of ours that names what it returned.
@@ -134,7 +160,7 @@ pub fn object<'py>(py: Python<'py>, array: Array) -> PyResult<Bound<'py, PyAny>>
 }
 
 /// Tangents or cotangents as objects: zeros, or `None` if they are to be symbolic.
-fn objects<'a, 'py>(
+pub fn objects<'a, 'py>(
     py: Python<'py>,
     values: &'a [Option<Array>],
     like: &'a [Array],
@@ -153,6 +179,16 @@ impl CallRules {
         Python::attach(|py| name_of(self.fun.bind(py)))
     }
 
+    /// What the function returns.
+    fn called<'py>(&self, py: Python<'py>, inputs: &[Array]) -> PyResult<Bound<'py, PyAny>> {
+        let fun = self.fun.bind(py);
+        if let Ok(passes) = fun.cast_exact::<Passes>() {
+            return Ok(self.passed(py, passes.get(), inputs)?.0);
+        }
+        let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+        fun.call(&args, kwargs.as_ref())
+    }
+
     /// The arguments as one object, and those by keyword. A single argument stands for itself.
     fn primals<'py>(
         &self,
@@ -160,7 +196,7 @@ impl CallRules {
         inputs: &[Array],
     ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyDict>>)> {
         if let [array] = inputs
-            && self.tree.is_flat(2, 1)
+            && self.is_of_one()
         {
             return Ok((object(py, array.clone())?, None));
         }
@@ -190,6 +226,9 @@ impl CallRules {
         call: &Call,
         cotangents: &[Option<Array>],
     ) -> PyResult<Bound<'py, PyAny>> {
+        if rule.style == Style::Context {
+            return self.backward(py, rule, call, cotangents);
+        }
         let fun = rule.fun.bind(py);
         let shape = kept(py, &self.slot)?;
         let leaves = objects(py, cotangents, call.outputs, self.rules.symbolic_vjp);
@@ -215,6 +254,11 @@ impl CallRules {
                 fun.call1(PyTuple::new(py, given)?)
             }
             Style::Call => fun.call1((Handed::new(py, self, call), cotangents)),
+            Style::Pair => {
+                let residuals = call.residuals.as_deref().unwrap_or_default();
+                pull(&kept(py, &self.kept)?.rebuild(py, residuals)?, cotangents)
+            }
+            Style::Context => unreachable!("has returned"),
         }
     }
 
@@ -226,9 +270,18 @@ impl CallRules {
         call: &Call,
         tangents: &[Option<Array>],
     ) -> PyResult<Bound<'py, PyAny>> {
+        if rule.style == Style::Context {
+            return self.forwards(py, rule, call, tangents);
+        }
         let fun = rule.fun.bind(py);
         let symbolic = self.rules.symbolic_jvp;
-        let leaves = objects(py, tangents, call.inputs, symbolic);
+        let mut leaves = objects(py, tangents, call.inputs, symbolic);
+        if let Style::Listed { .. } = rule.style
+            && self.is_of_one()
+            && let Some(tangent) = leaves.next()
+        {
+            return fun.call1((self.primals(py, call.inputs)?.0, tangent?));
+        }
         // The zero of a bare number lets the rules that the documentation shows do their sums.
         let other = |value: &Bound<'_, PyAny>| {
             if !symbolic && conform::has_zero(value) {
@@ -237,8 +290,7 @@ impl CallRules {
                 Ok(py.None().into_bound(py))
             }
         };
-        let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
-        let tangents = both.get_item(0)?.cast_into::<PyTuple>()?;
+        let tangents = self.beside_arguments(py, leaves, other)?;
         if rule.style == Style::Call {
             return fun.call1((Handed::new(py, self, call), tangents));
         }
@@ -246,9 +298,31 @@ impl CallRules {
         if let Style::Listed { .. } = rule.style {
             return fun.call((unwrapped(&args)?, unwrapped(&tangents)?), kwargs.as_ref());
         }
+        if self.rules.nondiff.is_empty() {
+            return fun.call((args, tangents), kwargs.as_ref());
+        }
         let (mut given, primals) = self.parted(&args)?;
         given.extend([primals.into_any(), self.parted(&tangents)?.1.into_any()]);
         fun.call(PyTuple::new(py, given)?, kwargs.as_ref())
+    }
+
+    /// Whether the only argument is an array.
+    fn is_of_one(&self) -> bool {
+        self.tree.is_flat(2, 1)
+    }
+
+    /// What stands for the positional arguments: one object for each array, and `other` of what is none.
+    pub fn beside_arguments<'py>(
+        &self,
+        py: Python<'py>,
+        leaves: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+        other: impl Fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        if let Parts::Usual(_) = self.tree.0 {
+            return PyTuple::new(py, leaves.collect::<PyResult<SmallVec<[_; 4]>>>()?);
+        }
+        let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
+        Ok(both.get_item(0)?.cast_into::<PyTuple>()?)
     }
 }
 
@@ -270,17 +344,24 @@ impl Rules for CallRules {
             return Err(Error::internal("[forward] expected a rule"));
         };
         run(|py| {
-            let (args, kwargs) = arguments(py, &self.tree, inputs)?;
-            let result = rule.fun.bind(py).call(args, kwargs.as_ref())?;
-            let pair = match result.cast::<PyTuple>() {
-                Ok(pair) if pair.len() == 2 => pair,
-                _ => {
-                    let text = format!(" returned {}: expected (output, residuals)", described(&result));
-                    return self.error("forward", &text);
+            let fun = rule.fun.bind(py);
+            let (out, residuals) = if let Ok(passes) = fun.cast_exact::<Passes>() {
+                let (out, ctx) = self.passed(py, passes.get(), inputs)?;
+                (out, Context::packed(&ctx)?)
+            } else {
+                let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+                let result = fun.call(args, kwargs.as_ref())?;
+                match result.cast::<PyTuple>() {
+                    _ if rule.style == Style::Pair => pair(fun, &result)?,
+                    Ok(pair) if pair.len() == 2 => (pair.get_item(0)?, pair.get_item(1)?),
+                    _ => {
+                        let text = format!(" returned {}: expected (output, residuals)", described(&result));
+                        return self.error("forward", &text);
+                    }
                 }
             };
-            let (outs, shape) = tree::flatten_few(&pair.get_item(0)?)?;
-            let (residuals, structure) = tree::flatten_few(&pair.get_item(1)?)?;
+            let (outs, shape) = tree::flatten_few(&out)?;
+            let (residuals, structure) = tree::flatten_few(&residuals)?;
             keep(py, &self.slot, shape);
             keep(py, &self.kept, structure);
             Ok(Ok((outs, residuals)))
@@ -310,7 +391,7 @@ impl Rules for CallRules {
             let result = self.pushed(py, rule, call, tangents)?;
             match rule.style {
                 Style::Split => self.paired(call, &result),
-                Style::Listed { .. } | Style::Call => self.tangents(call, &result),
+                _ => self.tangents(call, &result),
             }
         })
     }
@@ -325,8 +406,7 @@ impl Rules for CallRules {
             let (args, kwargs) = arguments(py, &self.tree, inputs)?;
             let leaves = axes.iter().map(|axis| Ok(axis.into_pyobject(py)?.into_any()));
             let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-            let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
-            let places = both.get_item(0)?.cast_into::<PyTuple>()?;
+            let places = self.beside_arguments(py, leaves, other)?;
             let fun = rule.fun.bind(py);
             let result = match rule.style {
                 Style::Listed { axis_size, .. } => {
@@ -336,7 +416,7 @@ impl Rules for CallRules {
                     }
                     fun.call((unwrapped(&args)?, unwrapped(&places)?), kwargs.as_ref())?
                 }
-                Style::Split | Style::Call => fun.call((args, places, size), kwargs.as_ref())?,
+                _ => fun.call((args, places, size), kwargs.as_ref())?,
             };
             self.mapped(py, &result)
         })
@@ -344,7 +424,7 @@ impl Rules for CallRules {
 
     fn run(&self, inputs: &[Array]) -> Result<Outputs> {
         run(|py| {
-            let (arrays, shape) = call_tree(self.fun.bind(py), &self.tree, inputs)?;
+            let (arrays, shape) = tree::flatten_few(&self.called(py, inputs)?)?;
             keep(py, &self.slot, shape);
             Ok(Ok(arrays))
         })
@@ -352,8 +432,7 @@ impl Rules for CallRules {
 
     fn body(&self, inputs: &[Array]) -> Result<Outputs> {
         run(|py| {
-            let (args, kwargs) = arguments(py, &self.tree, inputs)?;
-            let result = self.fun.bind(py).call(args, kwargs.as_ref())?;
+            let result = self.called(py, inputs)?;
             Ok(Ok(tree::flatten(&numbers_as_arrays(py, &result)?)?.0.into()))
         })
     }
@@ -361,8 +440,10 @@ impl Rules for CallRules {
     fn name_of(&self, captured: &Array) -> Option<String> {
         let rules = [&self.rules.forward, &self.rules.vmap].into_iter().flatten();
         Python::attach(|py| {
+            let fun = self.fun.bind(py);
+            let setup = fun.cast_exact::<Passes>().ok().and_then(|passes| passes.get().setup(py));
             let rules = rules.map(|rule| rule.fun.bind(py).clone());
-            variable(iter::once(self.fun.bind(py).clone()).chain(rules), captured)
+            variable(iter::once(fun.clone()).chain(setup).chain(rules), captured)
         })
     }
 }

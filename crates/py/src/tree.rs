@@ -9,6 +9,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyType};
+use smallvec::SmallVec;
 
 use crate::array::PyArray;
 pub use crate::flat::{
@@ -99,6 +100,8 @@ pub struct Tree(pub Parts);
 pub enum Parts {
     /// Of a usual structure.
     Usual(&'static [Part]),
+    /// Of an object that is no container.
+    Alone(Arc<[Part; 1]>),
     /// Of another one.
     Shared(Arc<Vec<Part>>),
 }
@@ -109,6 +112,7 @@ impl Deref for Parts {
     fn deref(&self) -> &[Part] {
         match self {
             Parts::Usual(parts) => parts,
+            Parts::Alone(parts) => &parts[..],
             Parts::Shared(parts) => parts,
         }
     }
@@ -208,10 +212,30 @@ impl Tree {
         KNOWN.get_or_init(|| Tree::usual(vec![Part::Leaf]))
     }
 
+    /// The structure of nothing.
+    pub fn of_none() -> &'static Tree {
+        static KNOWN: OnceLock<Tree> = OnceLock::new();
+        KNOWN.get_or_init(|| Tree::usual(vec![Part::Empty]))
+    }
+
+    /// The structure of an object that is no container.
+    pub fn of_object(object: &Bound<'_, PyAny>) -> Tree {
+        Tree(Parts::Alone(Arc::new([Part::Static(object.clone().unbind())])))
+    }
+
+    /// Whether it is that of a tuple of so many arrays, in a usual number.
+    fn is_of_tuple(&self, count: usize) -> bool {
+        matches!(self.0, Parts::Usual([Part::Tuple(n), ..]) if *n == count) && self.0.len() == count + 1
+    }
+
     /// A tree of this structure around other arrays.
     pub fn rebuild<'py>(&self, py: Python<'py>, arrays: &[Array]) -> PyResult<Bound<'py, PyAny>> {
         if let ([Part::Leaf], [array]) = (&self.0[..], arrays) {
             return Ok(Bound::new(py, PyArray::new(array.clone()))?.into_any());
+        }
+        if self.is_of_tuple(arrays.len()) {
+            let objects = arrays.iter().map(|array| Bound::new(py, PyArray::new(array.clone())));
+            return Ok(PyTuple::new(py, objects.collect::<PyResult<SmallVec<[_; 4]>>>()?)?.into_any());
         }
         self.fill(py, &mut Arrays(py, arrays.iter()))
     }

@@ -191,7 +191,16 @@ pub fn call_fresh<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = fun.py();
+    let (args, kwargs) = fresh_arguments(args, kwargs)?;
+    fun.call(args, kwargs.as_ref())
+}
+
+/// Arguments in objects of their own.
+pub fn fresh_arguments<'py>(
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    let py = args.py();
     let mut failed = None;
     // A tuple straight away: a vector on the way would cost as much as the objects.
     let own = |arg: Bound<'py, PyAny>| {
@@ -204,12 +213,12 @@ pub fn call_fresh<'py>(
     if let Some(error) = failed {
         return Err(error);
     }
-    let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return fun.call1(args) };
+    let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return Ok((args, None)) };
     let named = PyDict::new(py);
     for (key, arg) in kwargs.iter() {
         named.set_item(key, fresh(&arg)?)?;
     }
-    fun.call(args, Some(&named))
+    Ok((args, Some(named)))
 }
 
 /// The same arrays in other objects; what holds no arrays, as it is.

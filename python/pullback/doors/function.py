@@ -2,15 +2,11 @@
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pullback import _core
-from pullback._core import _Custom, array
-from pullback.doors import zeros
+from pullback._core import _Applied, _Apply, _Passes
 from pullback.doors.arguments import signature
-from pullback.doors.context import Context
 
 
 class VmapInfo(NamedTuple):
@@ -56,107 +52,39 @@ class Function:
         super().__init_subclass__(**kwargs)
         cls._door = None
 
-    @classmethod
-    def apply(cls, *args: Any, **kwargs: Any) -> Any:
-        """Calls the function."""
-        door = _door_of(cls)
-        return door.called(door.custom, args, kwargs)
+    if TYPE_CHECKING:
+
+        @classmethod
+        def apply(cls, *args: Any, **kwargs: Any) -> Any:
+            """Calls the function."""
+    else:
+        apply = _Apply(lambda cls: _applied(cls))
 
 
-class _Marks(NamedTuple):
-    """What a forward pass said of its arguments and outputs, by position."""
+def _applied(cls: type[Function]) -> _Applied:
+    """What is called as `apply`: the forward pass of a class, and its methods as rules."""
+    setup = getattr(cls, "setup_context", None)
+    passes: Any = _Passes(cls.forward, setup, setup and _inputs(cls.forward))
+    functools.update_wrapper(passes, cls.forward)
+    # What finds it by its name, as pickle does, asks the class for it.
+    passes.__name__, passes.__qualname__ = cls.__name__, f"{cls.__qualname__}.apply"
+    passes.__doc__, passes.__module__, passes.__self__ = cls.__doc__, cls.__module__, cls
+    _sign(passes, cls.forward, skip=int(setup is None))
 
-    fixed: tuple[int, ...]
-    dirty: tuple[tuple[int, int], ...]
-
-
-class _Said(threading.local):
-    """What forward passes said in the calls that are running on this thread, innermost last."""
-
-    def __init__(self) -> None:
-        self.calls: list[list[_Marks]] = []
-
-
-class _Opened(NamedTuple):
-    custom: Any
-    said: _Said
-
-    def called(self, fun: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """What `fun` returns, with what its forward pass says of arguments and outputs."""
-        calls = self.said.calls
-        said: list[_Marks] = []
-        calls.append(said)
-        try:
-            out = fun(*args, **kwargs)
-        finally:
-            calls.pop()
-        return _marked(said[-1], args, out) if said else out
-
-
-def _opened(cls: type[Function]) -> _Opened:
-    """The door of a class: its methods as rules."""
-    said = _Said()
-    contextual = not hasattr(cls, "setup_context")
-    inputs = _inputs(cls.forward)
-
-    def run(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Context]:
-        ctx = Context(args)
-        if contextual:
-            out = cls.forward(ctx, *args, **kwargs)
-        else:
-            out = cls.forward(*args, **kwargs)
-            cls.setup_context(ctx, inputs(args, kwargs), out)  # type: ignore[attr-defined]
-        if ctx._said and said.calls and any(ctx._marks()):
-            said.calls[-1].append(_positions(ctx, args, out))
-        return out, ctx
-
-    @functools.wraps(cls.forward)
-    def body(*args: Any, **kwargs: Any) -> Any:
-        return run(args, kwargs)[0]
-
-    body.__name__, body.__qualname__, body.__doc__ = cls.__name__, cls.__qualname__, cls.__doc__
-    _sign(body, cls.forward, skip=int(contextual))
-
-    def forward(*args: Any, **kwargs: Any) -> Any:
-        out, ctx = run(args, kwargs)
-        return out, ctx._packed()
-
-    custom = _Custom(body, captured=cls.captured)
+    applied = _Applied(passes, captured=cls.captured)
     rules: dict[str, Any] = {}
     backward = _method(cls, "backward") or _method(cls, "vjp")
     if backward is not None:
-        rules["forward"], rules["vjp"] = forward, _backward(backward)
-        rules["symbolic_vjp"] = True
+        rules["forward"], rules["vjp"] = passes, backward
         rules["once"] = getattr(backward, "_once_differentiable", False)
     jvp = _method(cls, "jvp")
     if jvp is not None:
-        rules["jvp"], rules["symbolic_jvp"] = _jvp(jvp), True
-        rules["forward"] = forward
+        rules["forward"], rules["jvp"] = passes, jvp
     vmap = _method(cls, "vmap")
     if vmap is not None:
         rules["vmap"] = _vmap(vmap)
-    custom._define(**rules)
-    return _Opened(custom, said)
-
-
-def body_of(cls: type[Function]) -> Callable[..., Any]:
-    """What the rules of a class stand for: its forward pass, and what that says of its outputs."""
-
-    door = _door_of(cls)
-    whole = door.custom.__wrapped__
-
-    @functools.wraps(whole)
-    def body(*args: Any, **kwargs: Any) -> Any:
-        return door.called(whole, args, kwargs)
-
-    return body
-
-
-def _door_of(cls: type[Function]) -> _Opened:
-    door = cls.__dict__.get("_door")
-    if door is None:
-        door = cls._door = _opened(cls)
-    return door
+    applied._define(style="context", **rules)
+    return applied
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
@@ -192,70 +120,11 @@ def _method(cls: type[Function], name: str) -> Callable[..., Any] | None:
     return found if callable(found) else None
 
 
-def _backward(backward: Callable[..., Any]) -> Callable[..., Any]:
-    def rule(call: Any, cotangents: Any) -> Any:
-        ctx = Context._unpacked(call)
-        if isinstance(cotangents, array):
-            result = backward(ctx, cotangents)
-        else:
-            if ctx._materializes():
-                cotangents = zeros.filled(cotangents, call.outputs)
-            each = cotangents if isinstance(cotangents, tuple) else (cotangents,)
-            result = backward(ctx, *each)
-        # Trailing gradients of nothing are allowed.
-        if isinstance(result, tuple) and result and result[-1] is None:
-            count = len(call.needs)
-            while len(result) > count and result[-1] is None:
-                result = result[:-1]
-        return result
-
-    return rule
-
-
-def _jvp(jvp: Callable[..., Any]) -> Callable[..., Any]:
-    def rule(call: Any, tangents: tuple[Any, ...]) -> Any:
-        ctx = Context._unpacked(call)
-        saved = ctx._forward()
-        if saved is not None:
-            ctx._saved = saved
-        if ctx._materializes() and not all(isinstance(t, array) for t in tangents):
-            tangents = tuple(zeros.filled(t, x) for t, x in zip(tangents, call.args, strict=True))
-        return jvp(ctx, *tangents)
-
-    return rule
-
-
 def _vmap(vmap: Callable[..., Any]) -> Callable[..., Any]:
     def rule(args: tuple[Any, ...], axes: tuple[Any, ...], axis_size: int, **kwargs: Any) -> Any:
         return vmap(VmapInfo(axis_size, "different"), axes, *args, **kwargs)
 
     return rule
-
-
-def _positions(ctx: Context, args: tuple[Any, ...], out: Any) -> _Marks:
-    outs = out if isinstance(out, tuple) else (out,)
-    unmoved, changing = ctx._marks()
-    fixed = tuple(i for i, y in enumerate(outs) if any(y is f for f in unmoved))
-    dirty = []
-    for changed in changing:
-        at = [i for i, x in enumerate(args) if x is changed]
-        where = [i for i, y in enumerate(outs) if y is changed]
-        if not at or not where:
-            raise ValueError(
-                "[Function] expected mark_dirty to name an argument that is returned, got another array"
-            )
-        dirty.append((at[0], where[0]))
-    return _Marks(fixed, tuple(dirty))
-
-
-def _marked(marks: _Marks, args: tuple[Any, ...], out: Any) -> Any:
-    outs = list(out) if isinstance(out, tuple) else [out]
-    for i in marks.fixed:
-        outs[i] = _core.stop_gradient(outs[i])
-    for at, where in marks.dirty:
-        args[at][...] = outs[where]
-        outs[where] = args[at]
-    return tuple(outs) if isinstance(out, tuple) else outs[0]
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from pullback._core import _Custom
+from pullback._core import _Custom, _Output
 
 
 class custom_gradient(_Custom):
@@ -30,29 +30,7 @@ class custom_gradient(_Custom):
         if fun is None:
             return lambda fun: cls(fun, captured=captured)
 
-        @functools.wraps(fun)
-        def output(*args: Any, **kwargs: Any) -> Any:
-            return _pair(fun, fun(*args, **kwargs))[0]
-
-        def forward(*args: Any, **kwargs: Any) -> Any:
-            return _pair(fun, fun(*args, **kwargs))
-
+        output: Any = functools.update_wrapper(_Output(fun), fun)
         self: Any = super().__new__(cls, output, captured=captured)
-        self._define(split=True, forward=forward, vjp=_pull)
+        self._define(style="pair", forward=fun, vjp=fun)
         return self
-
-
-def _pair(fun: Callable[..., Any], result: Any) -> tuple[Any, Callable[..., Any]]:
-    if isinstance(result, tuple | list) and len(result) == 2 and callable(result[1]):
-        return result[0], result[1]
-    name = getattr(fun, "__name__", "?")
-    raise TypeError(
-        f"[custom_gradient] expected {name!r} to return (output, grad_fn), got {type(result).__name__}: "
-        "return the function of the gradient beside the output"
-    )
-
-
-def _pull(grad_fn: Callable[..., Any], cotangents: Any) -> Any:
-    if isinstance(cotangents, tuple | list) and not hasattr(cotangents, "_fields"):
-        return grad_fn(*cotangents)
-    return grad_fn(cotangents)

@@ -31,7 +31,7 @@ class custom_jvp(Ruled):
         `SymbolicZero`s.
         """
         rule = _symbolic(jvp) if symbolic_zeros else jvp
-        self._define(split=True, jvp=rule, symbolic_jvp=symbolic_zeros, nondiff=self._nondiff)
+        self._define(style="split", jvp=rule, symbolic_jvp=symbolic_zeros, nondiff=self._nondiff)
         return jvp
 
     def defjvps(self, *jvps: Callable[..., Any] | None) -> None:

@@ -46,7 +46,7 @@ class custom_vjp(Ruled):
         """
         if symbolic_zeros:
             fwd, bwd = _marked(fwd, self._nondiff), _symbolic(bwd)
-        self._define(split=True, forward=fwd, vjp=bwd, symbolic_vjp=symbolic_zeros, nondiff=self._nondiff)
+        self._define(style="split", forward=fwd, vjp=bwd, symbolic_vjp=symbolic_zeros, nondiff=self._nondiff)
 
 
 def _marked(fwd: Callable[..., Any], nondiff: list[int]) -> Callable[..., Any]:

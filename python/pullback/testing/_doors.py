@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import pullback as pb
 from pullback._core import _Custom
 from pullback.doors.arguments import positional
-from pullback.doors.function import body_of
 
 
 class Door(NamedTuple):
@@ -22,11 +21,8 @@ class Door(NamedTuple):
     @classmethod
     def of(cls, fun: Any) -> "Door":
         """The door of a function, a bound method, a `Function` or its `apply`."""
-        owner = getattr(fun, "__self__", None)
         if isinstance(fun, type) and issubclass(fun, pb.Function):
-            return cls(fun.apply, body_of(fun), fun.__name__, ())
-        if isinstance(owner, type) and issubclass(owner, pb.Function):
-            return cls.of(owner)
+            return cls.of(fun.apply)
         if isinstance(fun, _Custom):
             nondiff = tuple(getattr(fun, "_nondiff", ()))
             return cls(fun, fun.__wrapped__, getattr(fun, "__name__", "?"), nondiff)

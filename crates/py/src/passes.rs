@@ -1,0 +1,213 @@
+//! `Function`, the door of PyTorch, as far as it is on the path of a call: how its methods are called, and when.
+
+use pullback::Array;
+use pullback::custom::Call;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use smallvec::SmallVec;
+
+use crate::context::Context;
+use crate::custom::Custom;
+use crate::rules::{CallRules, Rule, objects};
+use crate::tree::Objects;
+use crate::vmap::{arguments, fresh_arguments, kept};
+use crate::wrap;
+
+/// The forward pass of a class, as the function that rules stand for.
+#[pyclass(frozen, dict, weakref, name = "_Passes", module = "pullback")]
+pub struct Passes {
+    forward: Py<PyAny>,
+    /// `setup_context`, and what makes its `inputs` of arguments; without them `forward` takes the context itself.
+    setup: Option<(Py<PyAny>, Py<PyAny>)>,
+}
+
+/// What a forward pass returned, and its context.
+type Passed<'py> = (Bound<'py, PyAny>, Bound<'py, Context>);
+
+impl Passes {
+    fn run<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Passed<'py>> {
+        let py = args.py();
+        let ctx = Bound::new(py, Context::before(args))?;
+        let forward = self.forward.bind(py);
+        let Some((setup, inputs)) = &self.setup else {
+            return Ok((forward.call(before(ctx.as_any(), args)?, kwargs)?, ctx));
+        };
+        let out = forward.call(args, kwargs)?;
+        let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(py));
+        setup.bind(py).call1((&ctx, inputs.bind(py).call1((args, kwargs))?, &out))?;
+        Ok((out, ctx))
+    }
+
+    /// `setup_context`, where there is one.
+    pub fn setup<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.setup.as_ref().map(|(setup, _)| setup.bind(py).clone())
+    }
+
+    /// Calls it on arguments in objects of their own, for a caller who gave these.
+    pub fn call_fresh<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (own, named) = fresh_arguments(args, kwargs)?;
+        let (out, ctx) = self.run(&own, named.as_ref())?;
+        match ctx.get().marks(&own, &out)? {
+            Some(marks) => marks.said_of(args, out),
+            None => Ok(out),
+        }
+    }
+}
+
+#[pymethods]
+impl Passes {
+    #[new]
+    #[pyo3(signature = (forward, setup=None, inputs=None))]
+    fn new(forward: Py<PyAny>, setup: Option<Py<PyAny>>, inputs: Option<Py<PyAny>>) -> Passes {
+        Passes { forward, setup: setup.zip(inputs) }
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.call_fresh(args, kwargs)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !wrap::is_made(&self.forward) {
+            return Ok(());
+        }
+        visit.call(&self.forward)?;
+        self.setup.iter().try_for_each(|(setup, inputs)| {
+            visit.call(setup)?;
+            visit.call(inputs)
+        })
+    }
+}
+
+impl CallRules {
+    /// Runs the forward pass of a class, and remembers what it says of arguments and outputs.
+    pub fn passed<'py>(&self, py: Python<'py>, passes: &Passes, inputs: &[Array]) -> PyResult<Passed<'py>> {
+        let (args, kwargs) = arguments(py, &self.tree, inputs)?;
+        let (out, ctx) = passes.run(&args, kwargs.as_ref())?;
+        if let Some(marks) = ctx.get().marks(&args, &out)? {
+            drop(self.marks.replace(py, Some(marks)));
+        }
+        Ok((out, ctx))
+    }
+
+    fn context<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<Bound<'py, Context>> {
+        let residuals = call.residuals.as_deref().unwrap_or_default();
+        let packed = kept(py, &self.kept)?.rebuild(py, residuals)?;
+        Context::after(call, &self.tree, &packed)
+    }
+
+    /// Calls `backward(ctx, *cotangents)`.
+    pub fn backward<'py>(
+        &self,
+        py: Python<'py>,
+        rule: &Rule,
+        call: &Call,
+        cotangents: &[Option<Array>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let ctx = self.context(py, call)?;
+        let leaves = objects(py, cotangents, call.outputs, !ctx.get().materializes());
+        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
+        let cotangents = kept(py, &self.slot)?.fill(py, &mut Objects { leaves, other, py })?;
+        let backward = rule.fun.bind(py);
+        let result = match cotangents.cast::<PyTuple>() {
+            Ok(each) => backward.call1(before(ctx.as_any(), each)?)?,
+            Err(_) => backward.call1((ctx, cotangents))?,
+        };
+        // Trailing gradients of nothing are allowed.
+        let Ok(each) = result.cast_exact::<PyTuple>() else { return Ok(result) };
+        let (count, mut len) = (self.tree.positional().1, each.len());
+        while len > count && each.get_item(len - 1)?.is_none() {
+            len -= 1;
+        }
+        Ok(if len < each.len() { each.get_slice(0, len).into_any() } else { result })
+    }
+
+    /// Calls `jvp(ctx, *tangents)`.
+    pub fn forwards<'py>(
+        &self,
+        py: Python<'py>,
+        rule: &Rule,
+        call: &Call,
+        tangents: &[Option<Array>],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let ctx = self.context(py, call)?;
+        ctx.get().forwards(py);
+        let leaves = objects(py, tangents, call.inputs, !ctx.get().materializes());
+        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
+        let tangents = self.beside_arguments(py, leaves, other)?;
+        rule.fun.bind(py).call1(before(ctx.as_any(), &tangents)?)
+    }
+}
+
+/// One argument more, in front.
+fn before<'py>(first: &Bound<'py, PyAny>, others: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
+    let all: SmallVec<[_; 4]> = std::iter::once(first.clone()).chain(others.iter()).collect();
+    PyTuple::new(first.py(), all)
+}
+
+/// `apply` of a class: its passes with its rules.
+#[pyclass(frozen, extends = Custom, name = "_Applied", module = "pullback")]
+pub struct Applied;
+
+#[pymethods]
+impl Applied {
+    #[new]
+    #[pyo3(signature = (fun, *, captured="error"))]
+    fn new(fun: &Bound<'_, PyAny>, captured: &str) -> PyResult<PyClassInitializer<Applied>> {
+        let custom = Custom::of(fun, "derive", captured, true)?;
+        Ok(PyClassInitializer::from(custom).add_subclass(Applied))
+    }
+
+    /// It belongs to its class, and to no object that has it as an attribute.
+    fn __get__<'py>(
+        slf: &Bound<'py, Self>,
+        _instance: &Bound<'py, PyAny>,
+        _owner: Option<&Bound<'py, PyAny>>,
+    ) -> Bound<'py, PyAny> {
+        slf.as_any().clone()
+    }
+}
+
+/// What a class of functions has as `apply`: it finds the one of the class that it is asked of.
+#[pyclass(frozen, name = "_Apply", module = "pullback")]
+pub struct Apply {
+    /// Makes it of a class.
+    open: Py<PyAny>,
+}
+
+#[pymethods]
+impl Apply {
+    #[new]
+    fn new(open: Py<PyAny>) -> Apply {
+        Apply { open }
+    }
+
+    fn __get__<'py>(
+        &self,
+        _instance: &Bound<'py, PyAny>,
+        owner: &Bound<'py, PyType>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = owner.py();
+        let found = owner.getattr(intern!(py, "_door"))?;
+        if !found.is_none() {
+            return Ok(found);
+        }
+        let fresh = self.open.bind(py).call1((owner,))?;
+        owner.setattr(intern!(py, "_door"), &fresh)?;
+        Ok(fresh)
+    }
+}
