@@ -91,6 +91,11 @@ macro_rules! add {
     };
 }
 
+/// A graph is many small pieces of memory that come and go by the thousand, at which the allocators of systems differ
+/// by more than anything else that an operation does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The compiled half of `pullback`.
 #[pymodule(gil_used = true)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
