@@ -657,13 +657,11 @@ class _Context:
 
 @final
 class _Passes:
-    def __new__(
-        cls,
-        forward: Callable[..., Any],
-        setup: Callable[..., Any] | None = None,
-        inputs: Callable[..., Any] | None = None,
-    ) -> Self: ...
+    def __new__(cls) -> Self: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def _replace(
+        self, forward: Callable[..., Any], setup: Callable[..., Any] | None, inputs: Callable[..., Any] | None
+    ) -> None: ...
 
 @final
 class _Applied(_Custom[..., Any]):

@@ -1,5 +1,6 @@
 """`Function`, the door of PyTorch: what the table of compositions does not reach."""
 
+import abc
 import collections
 import gc
 import inspect
@@ -180,6 +181,48 @@ def test_a_context_that_holds_itself_is_collected():
     near(Round.apply(THREE), 9.0)
     gc.collect()
     assert refs and all(ref() is None for ref in refs)
+
+
+def test_methods_that_are_replaced():
+    class Tenfold(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return 10 * g
+
+    class Heir(Tenfold, abc.ABC):
+        pass
+
+    class Last(Heir):
+        pass
+
+    all_of_them = [Tenfold.apply, Heir.apply, Last.apply]
+    compiled = [pb.compile(pb.grad(f)) for f in all_of_them]
+    held = pb.grad(lambda x: Tenfold.apply(x))
+
+    def slopes():
+        found = [f(THREE).item() for f in compiled]
+        assert found == [pb.grad(f)(THREE).item() for f in all_of_them]
+        assert held(THREE).item() == found[0]
+        return found
+
+    assert slopes() == [10, 10, 10]
+    Heir.backward = staticmethod(lambda ctx, g: 20 * g)
+    assert slopes() == [10, 20, 20]
+    Tenfold.forward = staticmethod(lambda ctx, x, k=2: k * x)
+    near([f(THREE) for f in all_of_them], [6.0] * 3)
+    assert str(inspect.signature(Last.apply)) == "(x, k=2)"
+    Heir.jvp = staticmethod(lambda ctx, t, _: 7 * t)
+    near([tangent(f) for f in all_of_them], [10.0, 7.0, 7.0])
+    del Heir.jvp, Heir.backward, Tenfold.backward
+    assert slopes() == [2, 2, 2]
+    Tenfold.setup_context = staticmethod(lambda ctx, inputs, output: ctx.save_for_backward(*inputs))
+    Tenfold.forward = staticmethod(lambda x: x * x)
+    Tenfold.backward = staticmethod(lambda ctx, g: (30 * g * ctx.saved_tensors[0],))
+    assert slopes() == [90, 90, 90]
 
 
 def test_apply_belongs_to_its_class():

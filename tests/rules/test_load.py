@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import threading
 
@@ -164,3 +165,65 @@ def test_a_hundred_thousand_calls_of_rules_take_no_more_memory():
     for _ in range(1000):
         assert slope(x).item() == 1
     assert resident() - before < 8 << 20
+
+
+FIRST = """
+import sys, threading
+import pullback as pb
+
+sys.setswitchinterval(1e-6)
+x = pb.array(2.0)
+
+
+class Kept(pb.Function):
+    @staticmethod
+    def forward(ctx, x, y=1):
+        return x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        return g, None
+
+
+def ruled(door):
+    f = door(lambda x, y=1: x * x)
+    if door is pb.custom_function:
+        f.vjp(lambda x, g, out: g)
+    elif door is pb.custom_vjp:
+        f.defvjp(lambda x, y: (x * x, None), lambda kept, g: (g, None))
+    elif door is pb.custom_jvp:
+        f.defjvp(lambda x, t: (x[0] * x[0], t[0]))
+    return f
+
+
+MAKERS = {
+    "Function": lambda: type("Fresh", (Kept,), {}).apply,
+    "custom_gradient": lambda: pb.custom_gradient(lambda x, y=1: (x * x, lambda g: (g, None))),
+}
+make = MAKERS.get(sys.argv[1]) or (lambda: ruled(getattr(pb, sys.argv[1])))
+for _ in range(60):
+    f = make()
+    together = threading.Barrier(8)
+
+    def work():
+        together.wait()
+        pb.eval(pb.grad(f)(x), pb.vmap(pb.grad(f))(pb.stack([x, x])))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    "maker",
+    ["custom_function", "custom_vjp", "custom_jvp", "custom_gradient", "Function", "compile", "checkpoint"],
+)
+def test_the_first_calls_of_a_function_come_from_many_threads(maker):
+    """What is found out about a function when it is called first needs the interpreter, and no thread may
+    wait for another one with that in its hand. In a process of its own: it would never end.
+    """
+    result = subprocess.run([sys.executable, "-c", FIRST, maker], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0 and not result.stderr, result.stderr

@@ -1,7 +1,7 @@
 //! What every door stands on: a function, its rules, and how a call of it becomes a node.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use pullback::custom::{Captured, Function, Missing, Owner, fresh_id};
 use pullback::transform;
@@ -30,10 +30,6 @@ pub struct Custom {
     captured: Captured,
     /// Keyword arguments that have a position are put there, and defaults filled in.
     bind: bool,
-    /// Names of the parameters, for messages, once somebody asked.
-    names: OnceLock<Arc<[String]>>,
-    /// What the graph holds of it where every parameter is an array.
-    usual: OnceLock<Arc<Function>>,
     rules: Held<Arc<RuleSet>>,
     /// Counts registrations: what was compiled with other rules is of no use.
     version: Arc<AtomicU64>,
@@ -73,8 +69,6 @@ impl Custom {
                 ],
             )?,
             bind,
-            names: OnceLock::new(),
-            usual: OnceLock::new(),
             rules: Held::default(),
             version: Arc::default(),
         })
@@ -99,37 +93,44 @@ impl Custom {
     }
 
     /// Names of the parameters; what `*args` takes is numbered.
-    fn names(&self, py: Python<'_>) -> &Arc<[String]> {
-        self.names.get_or_init(|| parameter_names(self.fun.bind(py)).unwrap_or_default().into())
+    fn names<'a>(&self, py: Python<'_>, rules: &'a RuleSet) -> &'a Arc<[String]> {
+        if let Some(known) = rules.names.get() {
+            return known;
+        }
+        // Not within the lock: while Python reads a signature, another thread may come by, and would wait for the lock
+        // with the interpreter in its hand.
+        let found = parameter_names(self.fun.bind(py)).unwrap_or_default();
+        rules.names.get_or_init(|| found.into())
     }
 
     /// What the graph holds of the function. By far most arguments are arrays themselves.
     fn function(
         &self,
         py: Python<'_>,
+        rules: &RuleSet,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
         tree: &Tree,
     ) -> PyResult<Arc<Function>> {
-        let names = self.names(py);
+        let names = self.names(py, rules);
         let of = |args| {
             let (id, name) = (self.id, self.name.clone());
             Arc::new(Function { id, name, args, missing: self.missing, captured: self.captured })
         };
         if tree.is_of_arrays(names.len()) {
-            return Ok(self.usual.get_or_init(|| of(names.clone())).clone());
+            return Ok(rules.usual.get_or_init(|| of(names.clone())).clone());
         }
-        Ok(of(self.paths(py, args, kwargs)?))
+        Ok(of(self.paths(py, names, args, kwargs)?))
     }
 
     /// Paths of the arrays in a tree of `(args, kwargs)`.
     fn paths(
         &self,
         py: Python<'_>,
+        names: &[String],
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Arc<[String]>> {
-        let names = self.names(py);
         let mut paths = Vec::with_capacity(args.len());
         for (i, arg) in args.iter().enumerate() {
             let root = names.get(i).cloned().unwrap_or_else(|| format!("args[{i}]"));
@@ -148,14 +149,15 @@ impl Custom {
     fn call<'py>(
         &self,
         py: Python<'py>,
+        rules: Arc<RuleSet>,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         compile::touch(&self.version);
         let (arrays, tree) = flatten_call(py, args, kwargs)?;
-        let func = self.function(py, args, kwargs, &tree)?;
+        let func = self.function(py, &rules, args, kwargs, &tree)?;
         let rules = Arc::new(CallRules {
-            rules: self.rules.get(py),
+            rules,
             fun: self.fun.clone_ref(py),
             tree,
             slot: Slot::default(),
@@ -194,12 +196,13 @@ impl Custom {
     fn bound<'py>(
         &self,
         py: Python<'py>,
+        rules: &RuleSet,
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bindings<'py>> {
         let as_given = || (args.clone(), kwargs.cloned());
         let named = kwargs.is_some_and(|kwargs| !kwargs.is_empty());
-        if !self.bind || !named && args.len() >= self.names(py).len() {
+        if !self.bind || !named && args.len() >= self.names(py, rules).len() {
             return Ok(as_given());
         }
         let inspect = py.import("inspect")?;
@@ -255,6 +258,10 @@ impl Custom {
         let rule = |fun: Option<&Bound<'_, PyAny>>| fun.map(|fun| Arc::new(Rule::new(fun, style)));
         let (forward, vjp, jvp, vmap) = (rule(forward), rule(vjp), rule(jvp), rule(vmap));
         self.register(py, move |rules| {
+            if style == Style::Context {
+                // They are the methods of a class: what it has no more is no rule.
+                *rules = RuleSet::default();
+            }
             if forward.is_some() || vjp.is_some() {
                 // A rule goes with the forward pass that it was given with.
                 rules.forward = forward;
@@ -288,8 +295,9 @@ impl Custom {
                 Err(_) => call_fresh(fun, args, kwargs),
             };
         }
-        let (args, kwargs) = self.bound(py, args, kwargs)?;
-        self.call(py, &args, kwargs.as_ref())
+        let rules = self.rules.get(py);
+        let (args, kwargs) = self.bound(py, &rules, args, kwargs)?;
+        self.call(py, rules, &args, kwargs.as_ref())
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {

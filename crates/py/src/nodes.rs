@@ -1,5 +1,6 @@
 //! Classes whose objects are trees: nodes, which say what their children are, and modules, whose attributes are.
 
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -178,14 +179,21 @@ pub fn register_tree_node(
         flatten: flatten.clone().unbind(),
         unflatten: unflatten.clone().unbind(),
     };
-    let mut classes = CLASSES.write().unwrap_or_else(PoisonError::into_inner);
-    let classes = classes.get_or_insert_default();
-    if classes.contains_key(&(kind.as_ptr() as usize)) {
-        drop(class);
+    let unless_known = {
+        let mut classes = CLASSES.write().unwrap_or_else(PoisonError::into_inner);
+        match classes.get_or_insert_default().entry(kind.as_ptr() as usize) {
+            Entry::Occupied(_) => Err(class),
+            Entry::Vacant(place) => {
+                place.insert(Arc::new(class));
+                Ok(())
+            }
+        }
+    };
+    // The lock is free again: to spell the class may run code of its own.
+    if unless_known.is_err() {
         let text = format!("[{op}] expected a class that is not registered yet, got {kind}");
         return Err(PyValueError::new_err(text));
     }
-    classes.insert(kind.as_ptr() as usize, Arc::new(class));
     COUNT.fetch_add(1, Ordering::Release);
     Ok(())
 }

@@ -9,18 +9,21 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 use smallvec::SmallVec;
 
 use crate::context::Context;
+use crate::convert;
 use crate::custom::Custom;
+use crate::held::Held;
 use crate::rules::{CallRules, Rule, objects};
 use crate::tree::Objects;
 use crate::vmap::{arguments, fresh_arguments, kept};
-use crate::wrap;
 
 /// The forward pass of a class, as the function that rules stand for.
 #[pyclass(frozen, dict, weakref, name = "_Passes", module = "pullback")]
 pub struct Passes {
-    forward: Py<PyAny>,
-    /// `setup_context`, and what makes its `inputs` of arguments; without them `forward` takes the context itself.
-    setup: Option<(Py<PyAny>, Py<PyAny>)>,
+    forward: Held<Option<Py<PyAny>>>,
+    /// `setup_context`, without which `forward` takes the context itself.
+    setup: Held<Option<Py<PyAny>>>,
+    /// What makes the `inputs` of `setup_context` of arguments.
+    inputs: Held<Option<Py<PyAny>>>,
 }
 
 /// What a forward pass returned, and its context.
@@ -34,19 +37,20 @@ impl Passes {
     ) -> PyResult<Passed<'py>> {
         let py = args.py();
         let ctx = Bound::new(py, Context::before(args))?;
-        let forward = self.forward.bind(py);
-        let Some((setup, inputs)) = &self.setup else {
+        let forward =
+            self.forward.bound(py).ok_or_else(|| convert::broken("[Function] expected a forward"))?;
+        let (Some(setup), Some(inputs)) = (self.setup.bound(py), self.inputs.bound(py)) else {
             return Ok((forward.call(before(ctx.as_any(), args)?, kwargs)?, ctx));
         };
         let out = forward.call(args, kwargs)?;
         let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(py));
-        setup.bind(py).call1((&ctx, inputs.bind(py).call1((args, kwargs))?, &out))?;
+        setup.call1((&ctx, inputs.call1((args, kwargs))?, &out))?;
         Ok((out, ctx))
     }
 
     /// `setup_context`, where there is one.
     pub fn setup<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.setup.as_ref().map(|(setup, _)| setup.bind(py).clone())
+        self.setup.bound(py)
     }
 
     /// Calls it on arguments in objects of their own, for a caller who gave these.
@@ -67,9 +71,24 @@ impl Passes {
 #[pymethods]
 impl Passes {
     #[new]
-    #[pyo3(signature = (forward, setup=None, inputs=None))]
-    fn new(forward: Py<PyAny>, setup: Option<Py<PyAny>>, inputs: Option<Py<PyAny>>) -> Passes {
-        Passes { forward, setup: setup.zip(inputs) }
+    fn new() -> Passes {
+        Passes { forward: Held::default(), setup: Held::default(), inputs: Held::default() }
+    }
+
+    /// Puts other methods into the place of those that are there.
+    fn _replace(
+        &self,
+        py: Python<'_>,
+        forward: Py<PyAny>,
+        setup: Option<Py<PyAny>>,
+        inputs: Option<Py<PyAny>>,
+    ) {
+        let before = [
+            self.forward.replace(py, Some(forward)),
+            self.setup.replace(py, setup),
+            self.inputs.replace(py, inputs),
+        ];
+        drop(before);
     }
 
     #[pyo3(signature = (*args, **kwargs))]
@@ -82,14 +101,9 @@ impl Passes {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !wrap::is_made(&self.forward) {
-            return Ok(());
-        }
-        visit.call(&self.forward)?;
-        self.setup.iter().try_for_each(|(setup, inputs)| {
-            visit.call(setup)?;
-            visit.call(inputs)
-        })
+        self.forward.visit(&visit)?;
+        self.setup.visit(&visit)?;
+        self.inputs.visit(&visit)
     }
 }
 

@@ -1,9 +1,9 @@
 //! Rules written in Python: what they are given, and what they return, in terms of trees.
 
 use std::iter;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use pullback::custom::{Call, Mapped, Offers, Rules, Value};
+use pullback::custom::{Call, Function, Mapped, Offers, Rules, Value};
 use pullback::{Array, Error, Inputs, Outputs, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -112,6 +112,10 @@ pub struct RuleSet {
     pub symbolic_vjp: bool,
     /// Zero tangents arrive as `None`.
     pub symbolic_jvp: bool,
+    /// Names of the parameters, for messages, once somebody asked.
+    pub names: OnceLock<Arc<[String]>>,
+    /// What the graph holds of the function where every parameter is an array.
+    pub usual: OnceLock<Arc<Function>>,
 }
 
 impl RuleSet {

@@ -1,5 +1,6 @@
 """`Function`, the door of PyTorch: a class with `forward` and `backward`, and a context between them."""
 
+import abc
 import functools
 import inspect
 from collections.abc import Callable
@@ -16,7 +17,27 @@ class VmapInfo(NamedTuple):
     randomness: str
 
 
-class Function:
+_METHODS = {"forward", "setup_context", "backward", "vjp", "jvp", "vmap"}
+
+
+class _Methods(abc.ABCMeta):
+    """The class of `Function` and its subclasses: a method that is replaced is used from then on.
+
+    An `ABCMeta`, so that a function may inherit from an abstract class as well.
+    """
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in _METHODS:
+            _renew(cls)
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        if name in _METHODS:
+            _renew(cls)
+
+
+class Function(metaclass=_Methods):
     """A function with rules, in the idiom of `torch.autograd.Function`: subclass it, and call `apply`.
 
     `forward(ctx, *args)`, or `forward(*args)` with `setup_context(ctx, inputs, output)`, computes the output;
@@ -63,15 +84,31 @@ class Function:
 
 def _applied(cls: type[Function]) -> _Applied:
     """What is called as `apply`: the forward pass of a class, and its methods as rules."""
-    setup = getattr(cls, "setup_context", None)
-    passes: Any = _Passes(cls.forward, setup, setup and _inputs(cls.forward))
-    functools.update_wrapper(passes, cls.forward)
+    passes: Any = functools.update_wrapper(_Passes(), cls.forward)
     # What finds it by its name, as pickle does, asks the class for it.
     passes.__name__, passes.__qualname__ = cls.__name__, f"{cls.__qualname__}.apply"
     passes.__doc__, passes.__module__, passes.__self__ = cls.__doc__, cls.__module__, cls
-    _sign(passes, cls.forward, skip=int(setup is None))
-
     applied = _Applied(passes, captured=cls.captured)
+    _equip(cls, applied)
+    return applied
+
+
+def _renew(cls: Any) -> None:
+    """Tells what is called as `apply`, of a class and of those that inherit from it, of other methods."""
+    applied = cls.__dict__.get("_door")
+    if applied is not None:
+        _equip(cls, applied)
+    for heir in cls.__subclasses__():
+        _renew(heir)
+
+
+def _equip(cls: type[Function], applied: _Applied) -> None:
+    """Gives the methods of a class to what is called as its `apply`."""
+    passes: Any = applied.__wrapped__
+    setup = getattr(cls, "setup_context", None)
+    passes._replace(cls.forward, setup, setup and _inputs(cls.forward))
+    passes.__wrapped__ = cls.forward
+    _sign(passes, cls.forward, skip=int(setup is None))
     rules: dict[str, Any] = {}
     backward = _method(cls, "backward") or _method(cls, "vjp")
     if backward is not None:
@@ -84,7 +121,6 @@ def _applied(cls: type[Function]) -> _Applied:
     if vmap is not None:
         rules["vmap"] = _vmap(vmap)
     applied._define(style="context", **rules)
-    return applied
 
 
 def _sign(body: Any, forward: Callable[..., Any], skip: int) -> None:
