@@ -274,7 +274,7 @@ pub fn flatten_few<A: smallvec::Array<Item = Array>>(
     if tree.is_none() {
         return Ok((SmallVec::new(), Tree::of_none().clone()));
     }
-    if tree.is_exact_instance_of::<PyFunction>() {
+    if tree.is_exact_instance_of::<PyFunction>() && nodes::find(&tree.get_type()).is_none() {
         return Ok((SmallVec::new(), Tree::of_object(tree)));
     }
     let (arrays, structure) = flatten(tree)?;

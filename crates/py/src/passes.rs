@@ -162,7 +162,7 @@ impl CallRules {
         ctx.get().forwards(py);
         let leaves = objects(py, tangents, call.inputs, !ctx.get().materializes());
         let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-        let tangents = self.beside_arguments(py, leaves, other)?;
+        let tangents = self.as_arguments(py, leaves, other)?;
         rule.fun.bind(py).call1(before(ctx.as_any(), &tangents)?)
     }
 }

@@ -294,7 +294,7 @@ impl CallRules {
                 Ok(py.None().into_bound(py))
             }
         };
-        let tangents = self.beside_arguments(py, leaves, other)?;
+        let tangents = self.as_arguments(py, leaves, other)?;
         if rule.style == Style::Call {
             return fun.call1((Handed::new(py, self, call), tangents));
         }
@@ -316,7 +316,7 @@ impl CallRules {
     }
 
     /// What stands for the positional arguments: one object for each array, and `other` of what is none.
-    pub fn beside_arguments<'py>(
+    pub fn as_arguments<'py>(
         &self,
         py: Python<'py>,
         leaves: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
@@ -410,7 +410,7 @@ impl Rules for CallRules {
             let (args, kwargs) = arguments(py, &self.tree, inputs)?;
             let leaves = axes.iter().map(|axis| Ok(axis.into_pyobject(py)?.into_any()));
             let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-            let places = self.beside_arguments(py, leaves, other)?;
+            let places = self.as_arguments(py, leaves, other)?;
             let fun = rule.fun.bind(py);
             let result = match rule.style {
                 Style::Listed { axis_size, .. } => {
