@@ -47,9 +47,9 @@ impl Context {
     }
 
     /// That of a forward pass on these arguments.
-    pub fn before(args: &Bound<'_, PyTuple>) -> Context {
-        let inexact = |arg: Bound<'_, PyAny>| {
-            arg.cast::<PyArray>().is_ok_and(|array| array.get().of(args.py()).is_inexact())
+    pub fn before(args: &[Bound<'_, PyAny>]) -> Context {
+        let inexact = |arg: &Bound<'_, PyAny>| {
+            arg.cast::<PyArray>().is_ok_and(|array| array.get().of(arg.py()).is_inexact())
         };
         Context::new(args.iter().map(inexact).collect())
     }
@@ -107,21 +107,20 @@ impl Context {
     }
 
     /// What the forward pass said of its arguments and outputs, by position.
-    pub fn marks(&self, args: &Bound<'_, PyTuple>, out: &Bound<'_, PyAny>) -> PyResult<Option<Box<Marks>>> {
-        let py = args.py();
+    pub fn marks(&self, args: &[Bound<'_, PyAny>], out: &Bound<'_, PyAny>) -> PyResult<Option<Box<Marks>>> {
+        let py = out.py();
         let (fixed, dirty) = (self.fixed.bound(py), self.dirty.bound(py));
         if fixed.is_none() && dirty.is_none() {
             return Ok(None);
         }
         let outs = listed(out);
         let among = |all: &[Bound<'_, PyAny>], one: &Bound<'_, PyAny>| all.iter().position(|x| x.is(one));
-        let given: Vec<Bound<'_, PyAny>> = args.iter().collect();
         let mut marks = Marks::default();
         for output in fixed.iter().flatten() {
             marks.fixed.extend(outs.iter().enumerate().filter(|(_, y)| y.is(&output)).map(|(i, _)| i));
         }
         for changed in dirty.iter().flatten() {
-            let (Some(at), Some(to)) = (among(&given, &changed), among(&outs, &changed)) else {
+            let (Some(at), Some(to)) = (among(args, &changed), among(&outs, &changed)) else {
                 return Err(PyValueError::new_err(
                     "[Function] expected mark_dirty to name an argument that is returned, got another array",
                 ));

@@ -6,7 +6,6 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use smallvec::SmallVec;
 
 use crate::context::Context;
 use crate::convert;
@@ -14,7 +13,7 @@ use crate::custom::Custom;
 use crate::held::Held;
 use crate::rules::{CallRules, Rule, objects};
 use crate::tree::Objects;
-use crate::vmap::{arguments, fresh_arguments, kept};
+use crate::vmap::{Several, fresh_arguments, kept, several_arguments};
 
 /// The forward pass of a class, as the function that rules stand for.
 #[pyclass(frozen, dict, weakref, name = "_Passes", module = "pullback")]
@@ -32,17 +31,18 @@ type Passed<'py> = (Bound<'py, PyAny>, Bound<'py, Context>);
 impl Passes {
     fn run<'py>(
         &self,
-        args: &Bound<'py, PyTuple>,
+        py: Python<'py>,
+        args: &[Bound<'py, PyAny>],
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Passed<'py>> {
-        let py = args.py();
         let ctx = Bound::new(py, Context::before(args))?;
         let forward =
             self.forward.bound(py).ok_or_else(|| convert::broken("[Function] expected a forward"))?;
         let (Some(setup), Some(inputs)) = (self.setup.bound(py), self.inputs.bound(py)) else {
-            return Ok((forward.call(before(ctx.as_any(), args)?, kwargs)?, ctx));
+            return Ok((forward.call(before(&ctx, args.iter().cloned())?, kwargs)?, ctx));
         };
-        let out = forward.call(args, kwargs)?;
+        let args = PyTuple::new(py, args)?;
+        let out = forward.call(&args, kwargs)?;
         let kwargs = kwargs.cloned().unwrap_or_else(|| PyDict::new(py));
         setup.call1((&ctx, inputs.call1((args, kwargs))?, &out))?;
         Ok((out, ctx))
@@ -60,7 +60,7 @@ impl Passes {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (own, named) = fresh_arguments(args, kwargs)?;
-        let (out, ctx) = self.run(&own, named.as_ref())?;
+        let (out, ctx) = self.run(args.py(), &own, named.as_ref())?;
         match ctx.get().marks(&own, &out)? {
             Some(marks) => marks.said_of(args, out),
             None => Ok(out),
@@ -110,8 +110,8 @@ impl Passes {
 impl CallRules {
     /// Runs the forward pass of a class, and remembers what it says of arguments and outputs.
     pub fn passed<'py>(&self, py: Python<'py>, passes: &Passes, inputs: &[Array]) -> PyResult<Passed<'py>> {
-        let (args, kwargs) = arguments(py, &self.tree, inputs)?;
-        let (out, ctx) = passes.run(&args, kwargs.as_ref())?;
+        let (args, kwargs) = several_arguments(py, &self.tree, inputs)?;
+        let (out, ctx) = passes.run(py, &args, kwargs.as_ref())?;
         if let Some(marks) = ctx.get().marks(&args, &out)? {
             drop(self.marks.replace(py, Some(marks)));
         }
@@ -138,7 +138,7 @@ impl CallRules {
         let cotangents = kept(py, &self.slot)?.fill(py, &mut Objects { leaves, other, py })?;
         let backward = rule.fun.bind(py);
         let result = match cotangents.cast::<PyTuple>() {
-            Ok(each) => backward.call1(before(ctx.as_any(), each)?)?,
+            Ok(each) => backward.call1(before(&ctx, each.iter())?)?,
             Err(_) => backward.call1((ctx, cotangents))?,
         };
         // Trailing gradients of nothing are allowed.
@@ -163,14 +163,17 @@ impl CallRules {
         let leaves = objects(py, tangents, call.inputs, !ctx.get().materializes());
         let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
         let tangents = self.as_arguments(py, leaves, other)?;
-        rule.fun.bind(py).call1(before(ctx.as_any(), &tangents)?)
+        rule.fun.bind(py).call1(before(&ctx, tangents.iter())?)
     }
 }
 
-/// One argument more, in front.
-fn before<'py>(first: &Bound<'py, PyAny>, others: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyTuple>> {
-    let all: SmallVec<[_; 4]> = std::iter::once(first.clone()).chain(others.iter()).collect();
-    PyTuple::new(first.py(), all)
+/// The context in front of arguments.
+fn before<'py>(
+    ctx: &Bound<'py, Context>,
+    others: impl Iterator<Item = Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    let all: Several<'py> = std::iter::once(ctx.as_any().clone()).chain(others).collect();
+    PyTuple::new(ctx.py(), all)
 }
 
 /// `apply` of a class: its passes with its rules.

@@ -192,33 +192,27 @@ pub fn call_fresh<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (args, kwargs) = fresh_arguments(args, kwargs)?;
-    fun.call(args, kwargs.as_ref())
+    fun.call(PyTuple::new(fun.py(), args)?, kwargs.as_ref())
 }
+
+/// Objects, in place where they are few.
+pub type Several<'py> = SmallVec<[Bound<'py, PyAny>; 4]>;
 
 /// Arguments in objects of their own.
 pub fn fresh_arguments<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
-    let py = args.py();
-    let mut failed = None;
-    // A tuple straight away: a vector on the way would cost as much as the objects.
-    let own = |arg: Bound<'py, PyAny>| {
-        fresh(&arg).unwrap_or_else(|error| {
-            failed = Some(error);
-            arg
-        })
-    };
-    let args = PyTuple::new(py, args.iter().map(own))?;
-    if let Some(error) = failed {
-        return Err(error);
+) -> PyResult<(Several<'py>, Option<Bound<'py, PyDict>>)> {
+    let mut own = Several::new();
+    for arg in args.iter_borrowed() {
+        own.push(fresh(&arg)?);
     }
-    let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return Ok((args, None)) };
-    let named = PyDict::new(py);
+    let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return Ok((own, None)) };
+    let named = PyDict::new(args.py());
     for (key, arg) in kwargs.iter() {
         named.set_item(key, fresh(&arg)?)?;
     }
-    Ok((args, Some(named)))
+    Ok((own, Some(named)))
 }
 
 /// The same arrays in other objects; what holds no arrays, as it is.
@@ -274,13 +268,25 @@ pub fn arguments<'py>(
     tree: &Tree,
     leaves: &[Array],
 ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
+    let (args, kwargs) = several_arguments(py, tree, leaves)?;
+    Ok((PyTuple::new(py, args)?, kwargs))
+}
+
+/// As `arguments`, one by one.
+pub fn several_arguments<'py>(
+    py: Python<'py>,
+    tree: &Tree,
+    leaves: &[Array],
+) -> PyResult<(Several<'py>, Option<Bound<'py, PyDict>>)> {
     if tree.is_of_arrays(leaves.len()) {
-        let objects =
-            leaves.iter().map(|array| object(py, array.clone())).collect::<PyResult<SmallVec<[_; 4]>>>()?;
-        return Ok((PyTuple::new(py, objects)?, None));
+        let mut objects = Several::new();
+        for array in leaves {
+            objects.push(object(py, array.clone())?);
+        }
+        return Ok((objects, None));
     }
     let both = tree.rebuild(py, leaves)?.cast_into::<PyTuple>()?;
     let named = both.get_item(1)?;
     let named = if named.is_none() { None } else { Some(named.cast_into::<PyDict>()?) };
-    Ok((both.get_item(0)?.cast_into::<PyTuple>()?, named))
+    Ok((both.get_item(0)?.cast_into::<PyTuple>()?.iter().collect(), named))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pullback_core::custom::fence::waits;
 use pullback_core::op::Diff;
 use pullback_core::{Array, Key, Node, NodeKind};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use crate::few::Few;
 
@@ -86,31 +86,41 @@ fn reached(
 ) -> Reached {
     let ends: Few<usize> = leaves.iter().chain(ends).map(|leaf| id(leaf.node())).collect();
     let enter = |node: &Arc<Node>| node.trace >= floor && !ends.has(&id(node));
-    // One operation, which is what most rules are made of, needs no search.
-    let alone = |root: &Array| {
-        enter(root.node()) && root.node().with_inputs(|inputs| !inputs.iter().any(|x| enter(x.node())))
-    };
-    let mut order = match roots {
-        [root] if alone(root) => {
-            visited(1);
-            smallvec![root.node().clone()]
-        }
-        _ => sorted(roots, enter, |node, to| {
-            node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
-        }),
-    };
     let leaves = leaves.iter().map(Array::key).collect();
     let mut reached = Reached { order: Order::new(), leaves, nodes: Few::default() };
+    let led = |node: &Node, inputs: &[Array], reached: &Reached| {
+        inputs.iter().take(through(node)).any(|x| carries(x) && reached.has(x))
+    };
+    // One operation, which is what most rules are made of, needs no search: whether it is led to, if it is all there is.
+    let alone = |root: &Array| {
+        let node = root.node();
+        let all = |inputs: &[Array]| !inputs.iter().any(|x| enter(x.node()));
+        enter(node)
+            .then(|| node.with_inputs(|inputs| all(inputs).then(|| led(node, inputs, &reached))))
+            .flatten()
+    };
+    if let [root] = roots
+        && let Some(hit) = alone(root)
+    {
+        visited(1);
+        if hit {
+            reached.nodes.insert(id(root.node()));
+            reached.order.push(root.node().clone());
+        }
+        return reached;
+    }
+    let mut order = sorted(roots, enter, |node, to| {
+        node.with_inputs(|inputs| to.extend(inputs.iter().map(|x| x.node().clone())));
+    });
     order.retain(|node| {
-        let leads = |x: &Array| carries(x) && reached.has(x);
-        let count = through(node);
-        let hit = node.with_inputs(|inputs| inputs.iter().take(count).any(leads));
+        let hit = node.with_inputs(|inputs| led(node, inputs, &reached));
         if hit {
             reached.nodes.insert(id(node));
         }
         hit
     });
-    Reached { order, ..reached }
+    reached.order = order;
+    reached
 }
 
 /// Whether one of `roots` depends on one of `leaves`.
