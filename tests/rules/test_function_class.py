@@ -64,6 +64,33 @@ def test_methods_that_are_replaced():
     assert slopes() == [90, 90, 90]
 
 
+def test_a_policy_that_is_replaced():
+    class Times(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, g):
+            return 10 * g
+
+    def slope(y):
+        def loss(y):
+            nonlocal factor
+            factor = y
+            return Times.apply(THREE)
+
+        return pb.grad(loss)(y)
+
+    factor = TWO
+    with pytest.raises(pb.RuleError, match="captured"):
+        slope(TWO)
+    Times.captured = "differentiate"
+    near(slope(TWO), 3.0)
+    Times.captured = "constant"
+    near(slope(TWO), 0.0)
+
+
 def test_apply_belongs_to_its_class():
     class Model:
         square = Legacy.apply

@@ -17,7 +17,7 @@ class VmapInfo(NamedTuple):
     randomness: str
 
 
-_METHODS = {"forward", "setup_context", "backward", "vjp", "jvp", "vmap"}
+_METHODS = {"forward", "setup_context", "backward", "vjp", "jvp", "vmap", "captured"}
 
 
 class _Methods(abc.ABCMeta):
@@ -29,12 +29,12 @@ class _Methods(abc.ABCMeta):
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in _METHODS:
-            _renew(cls)
+            _renew(cls, name)
 
     def __delattr__(cls, name: str) -> None:
         super().__delattr__(name)
         if name in _METHODS:
-            _renew(cls)
+            _renew(cls, name)
 
 
 class Function(metaclass=_Methods):
@@ -93,13 +93,16 @@ def _applied(cls: type[Function]) -> _Applied:
     return applied
 
 
-def _renew(cls: Any) -> None:
-    """Tells what is called as `apply`, of a class and of those that inherit from it, of other methods."""
+def _renew(cls: Any, name: str) -> None:
+    """Tells what is called as `apply`, of a class and of those that inherit from it, of another method."""
     applied = cls.__dict__.get("_door")
     if applied is not None:
         _equip(cls, applied)
+        if name == "captured":
+            # A policy belongs to what is called, for good: the next one is made with the new policy.
+            cls._door = None
     for heir in cls.__subclasses__():
-        _renew(heir)
+        _renew(heir, name)
 
 
 def _equip(cls: type[Function], applied: _Applied) -> None:
