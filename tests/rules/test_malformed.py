@@ -1,5 +1,7 @@
 """Single mistakes of rules, and what is said of each."""
 
+import collections
+
 import numpy as np
 import pullback as pb
 import pytest
@@ -203,3 +205,14 @@ def test_out_batched_is_true_or_false(mark):
         pb.RuleError, match=r"vmap rule of '<lambda>', out_batched(\[1\])?: expected True or False"
     ):
         pb.vmap(f)(pb.ones((3, 3)))
+
+
+def test_a_named_tuple_is_no_pair_of_outputs_and_tangents():
+    """It is what the function returns, with a mistake in it, whatever its parts look like."""
+    Both = collections.namedtuple("Both", "count value")
+    f = pb.custom_function(lambda x: Both(pb.array(1), x * 2))
+    f.jvp(lambda x, t: Both(None, [t, t]))
+    with pytest.raises(pb.RuleError, match=r"jvp rule of '<lambda>': expected tangents like the outputs"):
+        pb.jvp(f, [ONES], [ONES])
+    f.jvp(lambda x, t: Both(None, 3 * t))
+    assert pb.jvp(f, [ONES], [ONES])[1][1].tolist() == [3.0] * 3

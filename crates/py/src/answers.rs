@@ -205,7 +205,10 @@ impl CallRules {
             Ok(found) => return Ok(Ok(found)),
             Err(misfit) => misfit,
         };
-        let Ok(tuple) = result.cast::<PyTuple>() else { return self.error("jvp", &format!(": {misfit}")) };
+        // A named tuple is meant as the outputs that it looks like, and never as a pair of them and tangents.
+        let Ok(tuple) = result.cast_exact::<PyTuple>() else {
+            return self.error("jvp", &format!(": {misfit}"));
+        };
         if let [first, second] = &tuple.iter().collect::<Vec<_>>()[..]
             && Conform::new(shape, 0).read(Some(first), "output")?.is_ok()
         {

@@ -255,6 +255,12 @@ pub fn flatten(tree: &Bound<'_, PyAny>) -> PyResult<(Vec<Array>, Tree)> {
     Ok((flat.arrays, Tree::new(flat.parts)))
 }
 
+/// The arrays of a tuple that holds nothing else.
+pub fn all_arrays<A: smallvec::Array<Item = Array>>(tuple: &Bound<'_, PyTuple>) -> Option<SmallVec<A>> {
+    let array = |item: Borrowed<'_, '_, PyAny>| Some(item.cast_exact::<PyArray>().ok()?.get().of(tuple.py()));
+    tuple.iter_borrowed().map(array).collect()
+}
+
 /// As `flatten`. Results and residuals are nearly always an array or a tuple of some, whose structures are known; or
 /// nothing, or a function.
 pub fn flatten_few<A: smallvec::Array<Item = Array>>(
@@ -265,11 +271,9 @@ pub fn flatten_few<A: smallvec::Array<Item = Array>>(
     }
     if let Ok(tuple) = tree.cast_exact::<PyTuple>()
         && let Some(known) = Tree::of_tuple(tuple.len())
+        && let Some(arrays) = all_arrays(tuple)
     {
-        let array = |item: Bound<'_, PyAny>| Some(item.cast_exact::<PyArray>().ok()?.get().of(tree.py()));
-        if let Some(arrays) = tuple.iter().map(array).collect::<Option<SmallVec<A>>>() {
-            return Ok((arrays, known.clone()));
-        }
+        return Ok((arrays, known.clone()));
     }
     if tree.is_none() {
         return Ok((SmallVec::new(), Tree::of_none().clone()));

@@ -13,7 +13,8 @@ use smallvec::SmallVec;
 
 use crate::array::PyArray;
 pub use crate::flat::{
-    MAX_DEPTH, Nones, Shape, arrays, flatten, flatten_all, flatten_few, flatten_numbers, shape_of, too_deep,
+    MAX_DEPTH, Nones, Shape, all_arrays, arrays, flatten, flatten_all, flatten_few, flatten_numbers,
+    shape_of, too_deep,
 };
 use crate::nodes::Class;
 

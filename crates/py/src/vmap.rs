@@ -239,11 +239,6 @@ pub fn both<'py>(
     PyTuple::new(py, [args.as_any(), kwargs.map_or(&none, |kwargs| kwargs.as_any())])
 }
 
-/// Whether all arguments are arrays.
-fn all_arrays(args: &Bound<'_, PyTuple>) -> bool {
-    args.iter_borrowed().all(|arg| arg.is_exact_instance_of::<PyArray>())
-}
-
 /// The arrays among the arguments of a call, and the structure of `(args, kwargs)`. Nearly every call is one of a few
 /// arrays by position, and has a structure that is known.
 pub fn flatten_call(
@@ -253,10 +248,9 @@ pub fn flatten_call(
 ) -> PyResult<(Inputs, Tree)> {
     if kwargs.is_none_or(|kwargs| kwargs.is_empty())
         && let Some(tree) = Tree::of_arrays(args.len())
-        && all_arrays(args)
+        && let Some(arrays) = tree::all_arrays(args)
     {
-        let array = |arg: Bound<'_, PyAny>| Ok(arg.cast_exact::<PyArray>()?.get().of(py));
-        return Ok((args.iter().map(array).collect::<PyResult<_>>()?, tree.clone()));
+        return Ok((arrays, tree.clone()));
     }
     let (arrays, tree) = tree::flatten(both(py, args, kwargs)?.as_any())?;
     Ok((arrays.into(), tree))
