@@ -173,6 +173,25 @@ def test_a_named_tuple_of_outputs_stays_one():
     near(pb.grad(lambda x: Named.apply(x).a * Named.apply(x).b)(THREE), 90.0)
 
 
+def test_a_tree_that_is_not_differentiable():
+    class Counted(pb.Function):
+        @staticmethod
+        def forward(ctx, x):
+            extra = {"three": x * 3}
+            ctx.mark_non_differentiable(extra)
+            return x * 2, extra
+
+        @staticmethod
+        def backward(ctx, g, extra):
+            return 10 * g
+
+    def loss(x):
+        y, extra = Counted.apply(x)
+        return y * extra["three"]
+
+    near((loss(THREE), pb.grad(loss)(THREE)), (54.0, 90.0))
+
+
 def test_gradients_materialised_or_not():
     f, seen = two()
     near(pb.grad(lambda x: f(x)[0])(THREE), 10.0)

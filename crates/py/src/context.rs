@@ -4,7 +4,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pullback::custom::Call;
-use pullback::transform::stop_gradient;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -14,9 +13,9 @@ use smallvec::SmallVec;
 
 use crate::array::PyArray;
 use crate::convert;
-use crate::error::OrRaise;
+use crate::device::On;
+use crate::grads::stop_gradient;
 use crate::held::Held;
-use crate::rules::object;
 use crate::tree::Tree;
 
 type Needs = SmallVec<[bool; 4]>;
@@ -239,9 +238,7 @@ impl Marks {
         let py = args.py();
         let mut outs = listed(&out);
         for &i in &self.fixed {
-            if let Ok(array) = outs[i].cast::<PyArray>() {
-                outs[i] = object(py, stop_gradient(&array.get().of(py)).or_raise()?)?;
-            }
+            outs[i] = stop_gradient(&outs[i], On::default())?;
         }
         for &(at, to) in &self.dirty {
             let changed = args.get_item(at)?;
