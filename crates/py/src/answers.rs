@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::array::PyArray;
 use crate::axes::{self, axis_of};
-use crate::conform::{self, Conform, Misfit, described, sequence};
+use crate::conform::{self, Conform, Misfit, described, sequence, two};
 use crate::convert;
 use crate::custom::parameter_names;
 use crate::rules::{CallRules, Outcome, object};
@@ -240,11 +240,7 @@ impl CallRules {
         if result.is_none() {
             return Ok(Ok(Value::None));
         }
-        let both = match result.cast_exact::<PyTuple>() {
-            Ok(pair) if pair.len() == 2 => Some([pair.get_item(0)?, pair.get_item(1)?]),
-            _ => sequence(result).and_then(|items| <[_; 2]>::try_from(items).ok()),
-        };
-        let Some([output, tangent]) = both else {
+        let Some([output, tangent]) = two(result)? else {
             let text = format!(" returned {}: expected (output, tangent of the output)", described(result));
             return self.error("jvp", &text);
         };

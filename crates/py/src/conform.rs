@@ -280,6 +280,14 @@ pub fn sequence<'py>(value: &Bound<'py, PyAny>) -> Option<Vec<Bound<'py, PyAny>>
     value.cast::<PyList>().ok().map(|list| list.iter().collect())
 }
 
+/// The items of a list or a tuple of two.
+pub fn two<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<[Bound<'py, PyAny>; 2]>> {
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        return if tuple.len() == 2 { Ok(Some([tuple.get_item(0)?, tuple.get_item(1)?])) } else { Ok(None) };
+    }
+    Ok(sequence(value).and_then(|items| items.try_into().ok()))
+}
+
 /// What something is, for messages.
 pub fn described(value: &Bound<'_, PyAny>) -> String {
     if let Ok(array) = value.cast::<PyArray>() {

@@ -73,6 +73,10 @@ impl Context {
         Ok(whole)
     }
 
+    fn places(&self) -> [&Held<Option<Py<PyTuple>>>; 4] {
+        [&self.saved, &self.saved_forward, &self.fixed, &self.dirty]
+    }
+
     fn put(&self, place: &Held<Option<Py<PyTuple>>>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if !value.is_none() {
             drop(place.replace(value.py(), Some(value.clone().cast_into::<PyTuple>()?.unbind())));
@@ -199,16 +203,11 @@ impl Context {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for place in [&self.saved, &self.saved_forward, &self.fixed, &self.dirty] {
-            place.visit(&visit)?;
-        }
-        Ok(())
+        self.places().into_iter().try_for_each(|place| place.visit(&visit))
     }
 
     fn __clear__(&self) {
-        for place in [&self.saved, &self.saved_forward, &self.fixed, &self.dirty] {
-            place.clear();
-        }
+        self.places().into_iter().for_each(Held::clear);
     }
 }
 

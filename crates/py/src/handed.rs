@@ -4,7 +4,6 @@ use pullback::custom::Call;
 use pullback::{Inputs, Outputs};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use smallvec::SmallVec;
 
 use crate::rules::CallRules;
 use crate::tree::Tree;
@@ -15,11 +14,8 @@ use crate::vmap::arguments;
 pub struct Handed {
     inputs: Inputs,
     results: Outputs,
-    kept: Option<Inputs>,
-    needs: SmallVec<[bool; 4]>,
     tree: Tree,
     shape: Option<Tree>,
-    residuals: Option<Tree>,
 }
 
 impl Handed {
@@ -28,11 +24,8 @@ impl Handed {
         Handed {
             inputs: call.inputs.into(),
             results: call.outputs.into(),
-            kept: call.residuals.clone(),
-            needs: call.needs.into(),
             tree: rules.tree.clone(),
             shape: rules.slot.get(py),
-            residuals: rules.kept.get(py),
         }
     }
 }
@@ -58,21 +51,5 @@ impl Handed {
             Some(shape) => shape.rebuild(py, &self.results),
             None => Ok(py.None().into_bound(py)),
         }
-    }
-
-    /// What the forward pass kept.
-    #[getter]
-    fn residuals<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match (&self.residuals, &self.kept) {
-            (Some(tree), Some(arrays)) => tree.rebuild(py, arrays),
-            _ => Ok(py.None().into_bound(py)),
-        }
-    }
-
-    /// For each positional argument whether a derivative with respect to it is asked for.
-    #[getter]
-    fn needs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let needed = |i: usize| self.needs[i] && self.inputs[i].is_inexact();
-        PyTuple::new(py, self.tree.spans().into_iter().map(|mut span| span.any(needed)))
     }
 }

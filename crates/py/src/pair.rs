@@ -6,6 +6,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::conform::two;
 use crate::wrap;
 
 /// What the function returned, its two parts.
@@ -13,14 +14,7 @@ pub fn pair<'py>(
     fun: &Bound<'py, PyAny>,
     result: &Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let two = match result.cast::<PyTuple>() {
-        Ok(pair) if pair.len() == 2 => Some((pair.get_item(0)?, pair.get_item(1)?)),
-        _ => match result.cast::<PyList>() {
-            Ok(pair) if pair.len() == 2 => Some((pair.get_item(0)?, pair.get_item(1)?)),
-            _ => None,
-        },
-    };
-    if let Some((output, gradient)) = two
+    if let Some([output, gradient]) = two(result)?
         && gradient.is_callable()
     {
         return Ok((output, gradient));

@@ -12,8 +12,8 @@ use crate::convert;
 use crate::custom::Custom;
 use crate::held::Held;
 use crate::rules::{CallRules, Rule, objects};
-use crate::tree::Objects;
-use crate::vmap::{Several, fresh_arguments, kept, several_arguments};
+use crate::tree::Several;
+use crate::vmap::{fresh_arguments, several_arguments};
 
 /// The forward pass of a class, as the function that rules stand for.
 #[pyclass(frozen, dict, weakref, name = "_Passes", module = "pullback")]
@@ -119,9 +119,7 @@ impl CallRules {
     }
 
     fn context<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<Bound<'py, Context>> {
-        let residuals = call.residuals.as_deref().unwrap_or_default();
-        let packed = kept(py, &self.kept)?.rebuild(py, residuals)?;
-        Context::after(call, &self.tree, &packed)
+        Context::after(call, &self.tree, &self.residuals(py, call)?)
     }
 
     /// Calls `backward(ctx, *cotangents)`.
@@ -133,9 +131,7 @@ impl CallRules {
         cotangents: &[Option<Array>],
     ) -> PyResult<Bound<'py, PyAny>> {
         let ctx = self.context(py, call)?;
-        let leaves = objects(py, cotangents, call.outputs, !ctx.get().materializes());
-        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-        let cotangents = kept(py, &self.slot)?.fill(py, &mut Objects { leaves, other, py })?;
+        let cotangents = self.cotangents(py, call, cotangents, !ctx.get().materializes())?;
         let backward = rule.fun.bind(py);
         let result = match cotangents.cast::<PyTuple>() {
             Ok(each) => backward.call1(before(&ctx, each.iter())?)?,

@@ -8,7 +8,6 @@ use pullback::{Array, Error, Inputs, Outputs, Result};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use smallvec::SmallVec;
 
 use crate::answers::numbers_as_arrays;
 use crate::array::PyArray;
@@ -20,9 +19,9 @@ use crate::handed::Handed;
 use crate::held::Held;
 use crate::pair::{pair, pull};
 use crate::passes::Passes;
-use crate::tree::{self, Objects, Parts, Tree};
+use crate::tree::{self, Objects, Parts, Several, Tree};
 use crate::variable::variable;
-use crate::vmap::{Slot, arguments, keep, kept};
+use crate::vmap::{Slot, arguments, call_on, keep, kept};
 use crate::wrap::name_of;
 
 /// How a rule is called: the idiom that it was written for.
@@ -185,12 +184,33 @@ impl CallRules {
 
     /// What the function returns.
     fn called<'py>(&self, py: Python<'py>, inputs: &[Array]) -> PyResult<Bound<'py, PyAny>> {
-        let fun = self.fun.bind(py);
-        if let Ok(passes) = fun.cast_exact::<Passes>() {
-            return Ok(self.passed(py, passes.get(), inputs)?.0);
+        match self.passes(py) {
+            Some(passes) => Ok(self.passed(py, passes, inputs)?.0),
+            None => call_on(self.fun.bind(py), &self.tree, inputs),
         }
-        let (args, kwargs) = arguments(py, &self.tree, inputs)?;
-        fun.call(&args, kwargs.as_ref())
+    }
+
+    /// The function, if it is the forward pass of a class.
+    fn passes<'a>(&'a self, py: Python<'a>) -> Option<&'a Passes> {
+        self.fun.bind(py).cast_exact::<Passes>().ok().map(Bound::get)
+    }
+
+    /// What the forward pass kept.
+    pub fn residuals<'py>(&self, py: Python<'py>, call: &Call) -> PyResult<Bound<'py, PyAny>> {
+        kept(py, &self.kept)?.rebuild(py, call.residuals.as_deref().unwrap_or_default())
+    }
+
+    /// Cotangents in the structure of what the function returned.
+    pub fn cotangents<'py>(
+        &self,
+        py: Python<'py>,
+        call: &Call,
+        cotangents: &[Option<Array>],
+        symbolic: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let leaves = objects(py, cotangents, call.outputs, symbolic);
+        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
+        kept(py, &self.slot)?.fill(py, &mut Objects { leaves, other, py })
     }
 
     /// The arguments as one object, and those by keyword. A single argument stands for itself.
@@ -230,39 +250,29 @@ impl CallRules {
         call: &Call,
         cotangents: &[Option<Array>],
     ) -> PyResult<Bound<'py, PyAny>> {
-        if rule.style == Style::Context {
-            return self.backward(py, rule, call, cotangents);
-        }
         let fun = rule.fun.bind(py);
-        let shape = kept(py, &self.slot)?;
-        let leaves = objects(py, cotangents, call.outputs, self.rules.symbolic_vjp);
-        let other = |_: &Bound<'_, PyAny>| Ok(py.None().into_bound(py));
-        let cotangents = shape.fill(py, &mut Objects { leaves, other, py })?;
+        let given = || self.cotangents(py, call, cotangents, self.rules.symbolic_vjp);
         match rule.style {
             Style::Listed { two, .. } => {
-                let (primals, kwargs) = self.primals(py, call.inputs)?;
+                let ((primals, kwargs), cotangents) = (self.primals(py, call.inputs)?, given()?);
                 if two {
-                    fun.call((primals, cotangents), kwargs.as_ref())
-                } else {
-                    fun.call((primals, cotangents, shape.rebuild(py, call.outputs)?), kwargs.as_ref())
+                    return fun.call((primals, cotangents), kwargs.as_ref());
                 }
+                let outputs = kept(py, &self.slot)?.rebuild(py, call.outputs)?;
+                fun.call((primals, cotangents, outputs), kwargs.as_ref())
             }
             Style::Split => {
-                let residuals = call.residuals.as_deref().unwrap_or_default();
-                let residuals = kept(py, &self.kept)?.rebuild(py, residuals)?;
+                let residuals = self.residuals(py, call)?;
                 if self.rules.nondiff.is_empty() {
-                    return fun.call1((residuals, cotangents));
+                    return fun.call1((residuals, given()?));
                 }
-                let (mut given, _) = self.parted(&arguments(py, &self.tree, call.inputs)?.0)?;
-                given.extend([residuals, cotangents]);
-                fun.call1(PyTuple::new(py, given)?)
+                let (mut all, _) = self.parted(&arguments(py, &self.tree, call.inputs)?.0)?;
+                all.extend([residuals, given()?]);
+                fun.call1(PyTuple::new(py, all)?)
             }
-            Style::Call => fun.call1((Handed::new(py, self, call), cotangents)),
-            Style::Pair => {
-                let residuals = call.residuals.as_deref().unwrap_or_default();
-                pull(&kept(py, &self.kept)?.rebuild(py, residuals)?, cotangents)
-            }
-            Style::Context => unreachable!("has returned"),
+            Style::Call => fun.call1((Handed::new(py, self, call), given()?)),
+            Style::Pair => pull(&self.residuals(py, call)?, given()?),
+            Style::Context => self.backward(py, rule, call, cotangents),
         }
     }
 
@@ -323,7 +333,7 @@ impl CallRules {
         other: impl Fn(&Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         if let Parts::Usual(_) = self.tree.0 {
-            return PyTuple::new(py, leaves.collect::<PyResult<SmallVec<[_; 4]>>>()?);
+            return PyTuple::new(py, leaves.collect::<PyResult<Several<'py>>>()?);
         }
         let both = self.tree.fill(py, &mut Objects { leaves, other, py })?;
         Ok(both.get_item(0)?.cast_into::<PyTuple>()?)
@@ -349,12 +359,11 @@ impl Rules for CallRules {
         };
         run(|py| {
             let fun = rule.fun.bind(py);
-            let (out, residuals) = if let Ok(passes) = fun.cast_exact::<Passes>() {
-                let (out, ctx) = self.passed(py, passes.get(), inputs)?;
+            let (out, residuals) = if let Some(passes) = self.passes(py) {
+                let (out, ctx) = self.passed(py, passes, inputs)?;
                 (out, Context::packed(&ctx)?)
             } else {
-                let (args, kwargs) = arguments(py, &self.tree, inputs)?;
-                let result = fun.call(args, kwargs.as_ref())?;
+                let result = call_on(fun, &self.tree, inputs)?;
                 match result.cast::<PyTuple>() {
                     _ if rule.style == Style::Pair => pair(fun, &result)?,
                     Ok(pair) if pair.len() == 2 => (pair.get_item(0)?, pair.get_item(1)?),
@@ -445,7 +454,7 @@ impl Rules for CallRules {
         let rules = [&self.rules.forward, &self.rules.vmap].into_iter().flatten();
         Python::attach(|py| {
             let fun = self.fun.bind(py);
-            let setup = fun.cast_exact::<Passes>().ok().and_then(|passes| passes.get().setup(py));
+            let setup = self.passes(py).and_then(|passes| passes.setup(py));
             let rules = rules.map(|rule| rule.fun.bind(py).clone());
             variable(iter::once(fun.clone()).chain(setup).chain(rules), captured)
         })

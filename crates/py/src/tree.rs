@@ -96,6 +96,14 @@ impl Part {
 #[derive(Clone)]
 pub struct Tree(pub Parts);
 
+/// Objects, in place where they are few.
+pub type Several<'py> = SmallVec<[Bound<'py, PyAny>; 4]>;
+
+/// An object around each array.
+pub fn each_object<'py>(py: Python<'py>, arrays: &[Array]) -> PyResult<Several<'py>> {
+    arrays.iter().map(|array| Ok(Bound::new(py, PyArray::new(array.clone()))?.into_any())).collect()
+}
+
 /// Parts of a structure. Those of the usual ones are there for ever, and nobody counts who has them.
 #[derive(Clone)]
 pub enum Parts {
@@ -235,8 +243,7 @@ impl Tree {
             return Ok(Bound::new(py, PyArray::new(array.clone()))?.into_any());
         }
         if self.is_of_tuple(arrays.len()) {
-            let objects = arrays.iter().map(|array| Bound::new(py, PyArray::new(array.clone())));
-            return Ok(PyTuple::new(py, objects.collect::<PyResult<SmallVec<[_; 4]>>>()?)?.into_any());
+            return Ok(PyTuple::new(py, each_object(py, arrays)?)?.into_any());
         }
         self.fill(py, &mut Arrays(py, arrays.iter()))
     }

@@ -8,7 +8,6 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use smallvec::SmallVec;
 
 use crate::args::Given;
 use crate::array::PyArray;
@@ -17,7 +16,7 @@ use crate::convert;
 use crate::error::{OrRaise, guard, host};
 use crate::held::Held;
 use crate::rules::object;
-use crate::tree::{self, Shape, Tree, shape_of};
+use crate::tree::{self, Several, Shape, Tree, each_object, shape_of};
 use crate::wrap::{self, Reduced, looks_like_its_function};
 
 /// A function that maps.
@@ -178,10 +177,15 @@ pub fn kept(py: Python<'_>, slot: &Slot) -> PyResult<Tree> {
     slot.get(py).ok_or_else(|| convert::broken("[call] expected the function to be called"))
 }
 
-/// Calls `fun` on a tree of `(args, kwargs)`: the arrays of the result, and its structure.
-pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Outputs, Tree)> {
+/// Calls `fun` on a tree of `(args, kwargs)`.
+pub fn call_on<'py>(fun: &Bound<'py, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<Bound<'py, PyAny>> {
     let (args, kwargs) = arguments(fun.py(), tree, leaves)?;
-    tree::flatten_few(&fun.call(&args, kwargs.as_ref())?)
+    fun.call(args, kwargs.as_ref())
+}
+
+/// As `call_on`: the arrays of the result, and its structure.
+pub fn call_tree(fun: &Bound<'_, PyAny>, tree: &Tree, leaves: &[Array]) -> PyResult<(Outputs, Tree)> {
+    tree::flatten_few(&call_on(fun, tree, leaves)?)
 }
 
 /// Calls `fun` where no transform is open, on arguments in objects of their own, as under one: what it does to them in
@@ -194,9 +198,6 @@ pub fn call_fresh<'py>(
     let (args, kwargs) = fresh_arguments(args, kwargs)?;
     fun.call(PyTuple::new(fun.py(), args)?, kwargs.as_ref())
 }
-
-/// Objects, in place where they are few.
-pub type Several<'py> = SmallVec<[Bound<'py, PyAny>; 4]>;
 
 /// Arguments in objects of their own.
 pub fn fresh_arguments<'py>(
@@ -262,8 +263,13 @@ pub fn arguments<'py>(
     tree: &Tree,
     leaves: &[Array],
 ) -> PyResult<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)> {
-    let (args, kwargs) = several_arguments(py, tree, leaves)?;
-    Ok((PyTuple::new(py, args)?, kwargs))
+    if tree.is_of_arrays(leaves.len()) {
+        return Ok((PyTuple::new(py, each_object(py, leaves)?)?, None));
+    }
+    let both = tree.rebuild(py, leaves)?.cast_into::<PyTuple>()?;
+    let named = both.get_item(1)?;
+    let named = if named.is_none() { None } else { Some(named.cast_into::<PyDict>()?) };
+    Ok((both.get_item(0)?.cast_into::<PyTuple>()?, named))
 }
 
 /// As `arguments`, one by one.
@@ -273,14 +279,8 @@ pub fn several_arguments<'py>(
     leaves: &[Array],
 ) -> PyResult<(Several<'py>, Option<Bound<'py, PyDict>>)> {
     if tree.is_of_arrays(leaves.len()) {
-        let mut objects = Several::new();
-        for array in leaves {
-            objects.push(object(py, array.clone())?);
-        }
-        return Ok((objects, None));
+        return Ok((each_object(py, leaves)?, None));
     }
-    let both = tree.rebuild(py, leaves)?.cast_into::<PyTuple>()?;
-    let named = both.get_item(1)?;
-    let named = if named.is_none() { None } else { Some(named.cast_into::<PyDict>()?) };
-    Ok((both.get_item(0)?.cast_into::<PyTuple>()?.iter().collect(), named))
+    let (args, kwargs) = arguments(py, tree, leaves)?;
+    Ok((args.iter().collect(), kwargs))
 }

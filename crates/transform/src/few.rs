@@ -74,10 +74,11 @@ impl Known {
 
     /// Adds to what is known.
     pub fn give(&mut self, key: Key, g: Array) -> Result<()> {
-        if let Some(at) = self.position(&key) {
-            let known = &mut self.first[at].1;
-            *known = fun::add(known, &g)?;
-        } else if let Some(known) = self.more.get_mut(&key) {
+        let known = match self.position(&key) {
+            Some(at) => Some(&mut self.first[at].1),
+            None => self.more.get_mut(&key),
+        };
+        if let Some(known) = known {
             *known = fun::add(known, &g)?;
         } else if self.first.len() < self.first.inline_size() {
             self.first.push((key, g));
